@@ -1,0 +1,26 @@
+//! What every layer speaks of: time, chance, identifiers, names and error codes.
+//!
+//! Not here: anything that knows a message, a log or a socket.
+
+mod error_code;
+mod ids;
+mod names;
+mod rng;
+mod time;
+mod uuid;
+
+pub use error_code::ErrorCode;
+pub use ids::BrokerId;
+pub use ids::ConnectionId;
+pub use ids::LeaderEpoch;
+pub use ids::Offset;
+pub use ids::PartitionIndex;
+pub use ids::ProducerEpoch;
+pub use ids::ProducerId;
+pub use names::InvalidTopicName;
+pub use names::TopicName;
+pub use rng::Rng;
+pub use rng::Seed;
+pub use time::Instant;
+pub use time::Timestamp;
+pub use uuid::Uuid;

@@ -1,0 +1,8 @@
+//! A Kafka cluster that lives inside a test.
+
+pub mod base;
+pub mod wire;
+
+pub use base::ErrorCode;
+pub use base::TopicName;
+pub use base::Uuid;
