@@ -8,6 +8,7 @@ pub mod api_key;
 pub mod batch;
 pub mod frame;
 pub mod header;
+pub mod json;
 pub mod messages;
 pub mod schema;
 
