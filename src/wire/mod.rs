@@ -7,9 +7,12 @@ pub mod codec;
 pub mod api_key;
 pub mod batch;
 pub mod frame;
+pub mod generate;
 pub mod header;
 pub mod json;
 pub mod messages;
+#[cfg(test)]
+mod round_trip;
 pub mod schema;
 
 pub use api_key::ApiKey;

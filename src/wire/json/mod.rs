@@ -29,6 +29,7 @@ pub use read::response_summary;
 pub use read::summary;
 pub use read::to_json;
 pub use write::from_json;
+pub(in crate::wire) use write::write_default;
 
 use crate::wire::api_key::ApiKey;
 use crate::wire::codec::Decoder;
