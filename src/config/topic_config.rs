@@ -4,6 +4,11 @@
 
 use std::fmt;
 
+use crate::config::definition::Value;
+use crate::config::layers::BrokerLayers;
+use crate::config::layers::Overrides;
+use crate::config::values::Values;
+
 /// Whose clock a record's timestamp is, `message.timestamp.type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub enum MessageTimestampType {
@@ -111,6 +116,54 @@ pub struct TopicConfig {
 
 impl TopicConfig {
     const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+    /// The configuration in force for a topic with `topic` set on it, on a broker with `broker` set on it.
+    pub fn new(topic: &Overrides, broker: &BrokerLayers) -> Self {
+        Self::read(&mut |name| broker.topic_value(topic, name))
+    }
+
+    pub(super) fn read(source: &mut dyn FnMut(&'static str) -> Option<Value>) -> Self {
+        let mut from = Values(source);
+        let policy = from.list("cleanup.policy");
+        let has = |wanted: &str| policy.iter().any(|one| one == wanted);
+        Self {
+            cleanup_policy: CleanupPolicy { delete: has("delete"), compact: has("compact") },
+            compression_type: match from.text("compression.type").as_str() {
+                "uncompressed" => CompressionType::Uncompressed,
+                "gzip" => CompressionType::Gzip,
+                "snappy" => CompressionType::Snappy,
+                "lz4" => CompressionType::Lz4,
+                "zstd" => CompressionType::Zstd,
+                _ => CompressionType::Producer,
+            },
+            compression_gzip_level: from.int("compression.gzip.level"),
+            compression_lz4_level: from.int("compression.lz4.level"),
+            compression_zstd_level: from.int("compression.zstd.level"),
+            delete_retention_ms: from.long("delete.retention.ms"),
+            index_interval_bytes: from.size("index.interval.bytes"),
+            max_compaction_lag_ms: from.long("max.compaction.lag.ms"),
+            max_message_bytes: from.size("max.message.bytes"),
+            message_timestamp_after_max_ms: from.long("message.timestamp.after.max.ms"),
+            message_timestamp_before_max_ms: from.long("message.timestamp.before.max.ms"),
+            message_timestamp_type: match from.text("message.timestamp.type").as_str() {
+                "LogAppendTime" => MessageTimestampType::LogAppendTime,
+                _ => MessageTimestampType::CreateTime,
+            },
+            min_cleanable_dirty_ratio: from.double("min.cleanable.dirty.ratio"),
+            min_compaction_lag_ms: from.long("min.compaction.lag.ms"),
+            min_insync_replicas: from.size("min.insync.replicas"),
+            retention_bytes: u64::try_from(from.long("retention.bytes")).ok(),
+            retention_ms: Some(from.long("retention.ms")).filter(|ms| *ms >= 0),
+            // The internal config goes below the bound of the public one; it wins where it is set.
+            segment_bytes: match (from.size("internal.segment.bytes"), from.size("segment.bytes")) {
+                (0, public) => public,
+                (internal, _) => internal,
+            },
+            segment_ms: from.long("segment.ms"),
+            segment_jitter_ms: from.long("segment.jitter.ms"),
+            unclean_leader_election_enable: from.flag("unclean.leader.election.enable"),
+        }
+    }
 
     /// Whether records need a key and old values of a key go.
     pub const fn is_compacted(&self) -> bool {
