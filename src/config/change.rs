@@ -38,8 +38,8 @@ impl ConfigOp {
 
 /// Checks every value of `all` and what they say together, as `CreateTopics` and `AlterConfigs` need it.
 ///
-/// Unknown names are refused first, then values, each in the order of names. Topics' `min.compaction.lag.ms` against
-/// the broker's and remote storage are judged with `broker`.
+/// Unknown names are refused first, then values, each in the order of names, then what values say together; `broker`
+/// gives the values that are not in `all`, and the bounds of a group's.
 ///
 /// # Errors
 /// [`ConfigError`] in Kafka's words.

@@ -439,8 +439,8 @@ fn are_throttled_replicas(pairs: &[String]) -> bool {
 }
 
 fn is_offset_reset(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text == "earliest" || text == "latest" || text.strip_prefix("by_duration:").is_some_and(is_duration)
+    let duration = text.strip_prefix("by_duration:").map(str::to_ascii_lowercase);
+    text == "earliest" || text == "latest" || duration.is_some_and(|duration| is_duration(&duration))
 }
 
 /// Whether `text` (lower case) is an ISO-8601 duration of days, hours, minutes and seconds that is not negative.
