@@ -232,6 +232,26 @@ impl BatchBuilder {
         Ok(batch)
     }
 
+    /// Starts over with everything that a batch's header says of its records, none of which it has yet.
+    pub(super) fn rebuilding(header: &BatchHeader, delete_horizon: Option<Timestamp>) -> Result<Self, BatchError> {
+        let log_append_time = match header.timestamp_type() {
+            TimestampType::LogAppendTime => Some(header.max_timestamp),
+            TimestampType::CreateTime => None,
+        };
+        Ok(Self {
+            base_offset: header.base_offset,
+            partition_leader_epoch: header.partition_leader_epoch,
+            compression: header.compression()?,
+            attributes: header.attributes.with_delete_horizon(delete_horizon.is_some()),
+            producer_id: header.producer_id,
+            producer_epoch: header.producer_epoch,
+            base_sequence: header.base_sequence,
+            base_timestamp: delete_horizon,
+            log_append_time,
+            ..Self::new()
+        })
+    }
+
     /// Leaves out the offsets up to `delta`, as compaction does.
     pub(super) const fn skip_to(&mut self, delta: i32) {
         self.next_offset_delta = delta;

@@ -25,6 +25,7 @@ mod header;
 pub mod legacy;
 mod parse;
 mod record;
+mod retain;
 mod split;
 
 pub use attributes::Attributes;
@@ -39,8 +40,9 @@ pub use header::HEADER_SIZE;
 pub use record::Header;
 pub use record::HeaderViews;
 pub use record::Record;
+pub use record::RecordIter;
 pub use record::RecordView;
-pub use record::Records;
+
 pub use split::Batches;
 
 use crate::base::LeaderEpoch;
@@ -130,7 +132,7 @@ impl Batch {
     /// # Errors
     /// An unknown codec or compressed data that is malformed or too large. A malformed record is an error of the
     /// iterator, which ends there.
-    pub fn records(&self) -> Result<Records, BatchError> {
+    pub fn records(&self) -> Result<RecordIter, BatchError> {
         self.records_within(RECORDS_BYTES_MAX)
     }
 
@@ -138,8 +140,8 @@ impl Batch {
     ///
     /// # Errors
     /// As [`Batch::records`].
-    pub fn records_within(&self, limit: usize) -> Result<Records, BatchError> {
-        Ok(Records::new(self.header, self.uncompressed_body(limit)?))
+    pub fn records_within(&self, limit: usize) -> Result<RecordIter, BatchError> {
+        Ok(RecordIter::new(self.header, self.uncompressed_body(limit)?))
     }
 
     /// Shows each record to `visit` in place, without building structs, until it breaks; decompresses at most `limit` bytes.

@@ -61,7 +61,7 @@ pub struct HeaderViews<'a> {
 ///
 /// It ends behind the first error. Bytes behind the last record are an error too.
 #[derive(Clone, Debug)]
-pub struct Records {
+pub struct RecordIter {
     header: BatchHeader,
     body: Bytes,
     position: usize,
@@ -106,7 +106,7 @@ impl<'a> Iterator for HeaderViews<'a> {
     }
 }
 
-impl Records {
+impl RecordIter {
     pub(super) const fn new(header: BatchHeader, body: Bytes) -> Self {
         Self { header, body, position: 0, index: 0, done: false }
     }
@@ -146,7 +146,7 @@ impl Records {
     }
 }
 
-impl Iterator for Records {
+impl Iterator for RecordIter {
     type Item = Result<Record, BatchError>;
 
     fn next(&mut self) -> Option<Self::Item> {
