@@ -7,3 +7,4 @@ pub mod wire;
 pub use base::ErrorCode;
 pub use base::TopicName;
 pub use base::Uuid;
+pub use wire::ApiKey;

@@ -23,4 +23,5 @@ pub use rng::Rng;
 pub use rng::Seed;
 pub use time::Instant;
 pub use time::Timestamp;
+pub use uuid::InvalidUuid;
 pub use uuid::Uuid;

@@ -2,4 +2,19 @@
 //!
 //! Not here: what a message means. Everything in this module turns bytes into plain values and back.
 
+#[macro_use]
+pub mod codec;
+pub mod api_key;
 pub mod batch;
+pub mod frame;
+pub mod header;
+pub mod messages;
+pub mod schema;
+
+pub use api_key::ApiKey;
+pub use codec::Message;
+pub use codec::RequestMessage;
+pub use header::RequestHeader;
+pub use header::ResponseHeader;
+pub use messages::Request;
+pub use messages::Response;

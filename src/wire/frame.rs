@@ -1,0 +1,64 @@
+//! Frames: a four-byte length, a header, a body.
+//!
+//! Not here: reading them from a socket; that is [`crate::net`].
+
+use super::api_key::ApiKey;
+use super::codec::DecodeError;
+use super::codec::DecodeErrorKind;
+use super::codec::Decoder;
+use super::codec::EncodeError;
+use super::codec::Encoder;
+use super::header::RequestHeader;
+use super::header::ResponseHeader;
+use super::messages::Request;
+use super::messages::Response;
+use bytes::Bytes;
+
+/// Reads a request from a frame without its length.
+///
+/// # Errors
+/// The header as far as it could be read (`None` when not even that), and what is wrong.
+pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request), (Option<RequestHeader>, DecodeError)> {
+    let mut decoder = Decoder::new(frame, false);
+    let header = RequestHeader::decode(&mut decoder).map_err(|error| (None, error))?;
+    let Some(api) = header.api() else {
+        let error = DecodeErrorKind::UnknownApiKey(header.api_key).at(0);
+        return Err((Some(header), error));
+    };
+    match Request::decode(&mut decoder, api, header.api_version) {
+        Ok(request) => Ok((header, request)),
+        Err(error) => Err((Some(header), error)),
+    }
+}
+
+/// Writes a request with its length in front, as slices for a vectored write.
+///
+/// # Errors
+/// [`EncodeError`] when the version does not exist or cannot hold a value.
+pub fn encode_request(header: &RequestHeader, request: &Request) -> Result<Vec<Bytes>, EncodeError> {
+    let mut encoder = Encoder::new(false);
+    header.encode(&mut encoder)?;
+    request.encode(&mut encoder, header.api_version)?;
+    encoder.into_frame()
+}
+
+/// Reads the response to a request of `api` in `version` from a frame without its length.
+///
+/// # Errors
+/// [`DecodeError`] when the bytes are no such response.
+pub fn decode_response(frame: Bytes, api: ApiKey, version: i16) -> Result<(ResponseHeader, Response), DecodeError> {
+    let mut decoder = Decoder::new(frame, false);
+    let header = ResponseHeader::decode(&mut decoder, api, version)?;
+    Ok((header, Response::decode(&mut decoder, api, version)?))
+}
+
+/// Writes a response with its length in front, as slices for a vectored write.
+///
+/// # Errors
+/// [`EncodeError`] when the version does not exist or cannot hold a value.
+pub fn encode_response(header: ResponseHeader, response: &Response, version: i16) -> Result<Vec<Bytes>, EncodeError> {
+    let mut encoder = Encoder::new(false);
+    header.encode(&mut encoder, response.api_key(), version);
+    response.encode(&mut encoder, version)?;
+    encoder.into_frame()
+}
