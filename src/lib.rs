@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod config;
+pub mod log;
 pub mod wire;
 
 pub use base::ErrorCode;
