@@ -3,6 +3,7 @@
 pub mod base;
 pub mod config;
 pub mod log;
+pub mod net;
 pub mod wire;
 
 pub use base::ErrorCode;

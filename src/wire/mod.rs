@@ -6,10 +6,16 @@
 pub mod codec;
 pub mod api_key;
 pub mod batch;
+pub mod compression;
 pub mod frame;
+pub mod generate;
 pub mod header;
+pub mod json;
 pub mod messages;
+#[cfg(test)]
+mod round_trip;
 pub mod schema;
+pub mod varint;
 
 pub use api_key::ApiKey;
 pub use codec::Message;

@@ -233,11 +233,17 @@ impl Decoder {
         if length > self.remaining() {
             return self.fail(DecodeErrorKind::Truncated);
         }
-        match length.checked_mul(element_size).and_then(|need| self.budget.checked_sub(need)) {
+        self.book(length, element_size)?;
+        Ok(Some(length))
+    }
+
+    /// Books the memory that `count` elements of `size` bytes will need.
+    pub(crate) fn book(&mut self, count: usize, size: usize) -> Result<()> {
+        match count.checked_mul(size).and_then(|need| self.budget.checked_sub(need)) {
             Some(left) => self.budget = left,
             None => return self.fail(DecodeErrorKind::TooManyElements),
         }
-        Ok(Some(length))
+        Ok(())
     }
 }
 
