@@ -63,7 +63,13 @@ pub struct RecordError {
 
 impl AppendError {
     pub(super) fn new(code: ErrorCode, reason: impl Into<String>) -> Self {
-        Self { code, message: None, record_errors: Vec::new(), log_start_offset: Offset::INVALID, reason: reason.into() }
+        Self {
+            code,
+            message: None,
+            record_errors: Vec::new(),
+            log_start_offset: Offset::INVALID,
+            reason: reason.into(),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::Timestamp;
 use crate::base::TopicName;
+use crate::config::MessageTimestampType;
 use crate::config::TopicConfig;
 use crate::wire::batch::Batch;
 use bytes::Bytes;
@@ -337,14 +338,15 @@ impl PartitionLog {
         origin: AppendOrigin,
         required_acks: i16,
     ) -> Result<LogAppendInfo, AppendError> {
-        self.check_leader(broker, LeaderEpoch::NONE)
-            .map_err(|code| AppendError::new(code, format!("broker {broker} does not lead {}-{}", self.topic, self.partition)))?;
+        self.check_leader(broker, LeaderEpoch::NONE).map_err(|code| {
+            AppendError::new(code, format!("broker {broker} does not lead {}-{}", self.topic, self.partition))
+        })?;
         if required_acks == -1 && self.isr.len() < self.config.min_insync_replicas {
-            let reason = format!("{} replicas are in sync, {} are asked for", self.isr.len(), self.config.min_insync_replicas);
+            let reason =
+                format!("{} replicas are in sync, {} are asked for", self.isr.len(), self.config.min_insync_replicas);
             return Err(AppendError::new(ErrorCode::NOT_ENOUGH_REPLICAS, reason));
         }
-        let validator =
-            Validator { topic: &self.topic, partition: self.partition, config: &self.config, origin, now };
+        let validator = Validator { topic: &self.topic, partition: self.partition, config: &self.config, origin, now };
         let mut batch = validator.validate(batch)?;
         let before = self.high_watermark();
         let leader_epoch = self.leader_epoch;
@@ -372,7 +374,7 @@ impl PartitionLog {
             is_duplicate: false,
             high_watermark_moved: false,
         };
-        if config.message_timestamp_type == crate::config::MessageTimestampType::LogAppendTime {
+        if config.message_timestamp_type == MessageTimestampType::LogAppendTime {
             info.log_append_time = now;
         }
         let batch = Arc::new(batch);

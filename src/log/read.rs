@@ -22,7 +22,7 @@ pub struct ReadLimit {
 /// use rehearsal::log::LogRead;
 /// assert!(LogRead::default().is_empty());
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LogRead {
     /// Header, body, header, body, …; all headers share one small buffer and the bodies are the log's own.
     pub slices: Vec<Bytes>,
@@ -34,6 +34,12 @@ pub struct LogRead {
     pub next_offset: Offset,
 }
 
+impl Default for LogRead {
+    fn default() -> Self {
+        Self { slices: Vec::new(), size_in_bytes: 0, first_offset: Offset::INVALID, next_offset: Offset::INVALID }
+    }
+}
+
 impl LogRead {
     /// Lays out `batches`, which were read for `from`.
     pub(super) fn collect<'a>(from: Offset, batches: impl Iterator<Item = &'a Batch> + Clone) -> Self {
@@ -41,8 +47,12 @@ impl LogRead {
         let mut heads = BytesMut::with_capacity(count * HEADER_SIZE);
         batches.clone().for_each(|batch| heads.extend_from_slice(&batch.header.encode()));
         let mut heads = heads.freeze();
-        let mut read =
-            Self { slices: Vec::with_capacity(2 * count), size_in_bytes: 0, first_offset: Offset::INVALID, next_offset: from };
+        let mut read = Self {
+            slices: Vec::with_capacity(2 * count),
+            size_in_bytes: 0,
+            first_offset: Offset::INVALID,
+            next_offset: from,
+        };
         for batch in batches {
             if read.slices.is_empty() {
                 read.first_offset = batch.header.base_offset;

@@ -10,7 +10,6 @@ use super::ReadLimit;
 use super::segment::Entry;
 use super::segment::Segment;
 use super::segment::size_of;
-use super::segment::to_u64;
 use crate::base::ErrorCode;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
@@ -104,7 +103,9 @@ impl ReplicaLog {
     /// Appends a batch that has its offset and epoch and follows the last one; gaps are what compaction leaves.
     pub(super) fn append(&mut self, batch: Arc<Batch>, now: Timestamp, config: &TopicConfig) {
         let header = &batch.header;
-        assert!(header.base_offset >= self.log_end_offset, "offsets in a log only rise");
+        // A log that begins anew may begin in the middle of a batch, whose head is below its start.
+        let next = if self.segments.is_empty() { header.last_offset() } else { header.base_offset };
+        assert!(next >= self.log_end_offset, "offsets in a log only rise");
         self.epochs.assign(header.partition_leader_epoch, header.base_offset);
         self.producers.update(header);
         self.log_end_offset = header.next_offset();
@@ -202,7 +203,8 @@ impl ReplicaLog {
         }
         // The largest one is deleted or not yet readable.
         let readable = |batch: &&Arc<Batch>| batch.header.last_offset() < upto && batch.header.records_count > 0;
-        let largest = self.batches(self.log_start_offset).filter(readable).map(|batch| batch.header.max_timestamp).max()?;
+        let largest =
+            self.batches(self.log_start_offset).filter(readable).map(|batch| batch.header.max_timestamp).max()?;
         self.offset_for_timestamp(largest, upto)
     }
 
@@ -210,11 +212,11 @@ impl ReplicaLog {
     ///
     /// Returns whether anything changed.
     pub(super) fn advance_log_start(&mut self, target: Offset) -> bool {
+        let target = target.min(self.log_end_offset);
         if target <= self.log_start_offset {
             return false;
         }
         self.log_start_offset = target;
-        self.log_end_offset = self.log_end_offset.max(target);
         self.first_dirty_offset = self.first_dirty_offset.max(target);
         self.epochs.truncate_from_start(target);
         while self.segments.get(1).is_some_and(|next| next.base_offset <= target) {
@@ -239,6 +241,8 @@ impl ReplicaLog {
     ///
     /// Producers are known again from what is left. Returns whether anything was cut.
     pub(super) fn truncate_to(&mut self, end: Offset) -> bool {
+        // Even when no record goes: a leader that was replaced before its first append has noted its epoch here.
+        self.epochs.truncate_from_end(end);
         if end >= self.log_end_offset {
             return false;
         }
@@ -268,7 +272,8 @@ impl ReplicaLog {
 
     /// Empties the log, which then begins and ends at `offset`.
     pub(super) fn truncate_fully_and_start_at(&mut self, offset: Offset) {
-        *self = Self { log_start_offset: offset, log_end_offset: offset, first_dirty_offset: offset, ..Self::default() };
+        *self =
+            Self { log_start_offset: offset, log_end_offset: offset, first_dirty_offset: offset, ..Self::default() };
     }
 
     /// Puts the history of leader epochs back, which the batches alone do not tell in full.

@@ -172,10 +172,10 @@ impl PartitionLog {
                 return moved;
             };
             moved |= raised;
-            let done = fetched.batches.is_empty() && fetched.diverging_epoch.is_none() && fetched.out_of_range.is_none();
             let now = self.leader_replica().map_or(Timestamp::NONE, |leader| leader.log.last_modified());
             self.handle_replica_fetched(follower, fetched, now);
-            if done {
+            // The answer to the same question would be the same again.
+            if self.replica_fetch(follower) == Ok(fetch) {
                 return moved;
             }
         }

@@ -177,7 +177,8 @@ impl Validator<'_> {
 
     fn check_record(&self, batch: &Batch, index: i32, record: &RecordView<'_>) -> Option<Rejection> {
         if self.config.is_compacted() && record.key.is_none() && !batch.header.is_control() {
-            let message = format!("Compacted topic cannot accept message without key in topic partition {}", self.name());
+            let message =
+                format!("Compacted topic cannot accept message without key in topic partition {}", self.name());
             return Some(Rejection { code: ErrorCode::INVALID_RECORD, index, message });
         }
         self.check_timestamp(batch, index, record.timestamp, record.offset)
@@ -185,8 +186,7 @@ impl Validator<'_> {
 
     fn check_timestamp(&self, batch: &Batch, index: i32, timestamp: Timestamp, offset: Offset) -> Option<Rejection> {
         let code = ErrorCode::INVALID_TIMESTAMP;
-        let (before, after) =
-            (self.config.message_timestamp_before_max_ms, self.config.message_timestamp_after_max_ms);
+        let (before, after) = (self.config.message_timestamp_before_max_ms, self.config.message_timestamp_after_max_ms);
         if !self.stamps_log_append_time() && timestamp != Timestamp::NONE {
             let age = self.now.0.saturating_sub(timestamp.0);
             if age <= before && age.saturating_neg() <= after {
@@ -226,13 +226,13 @@ impl Validator<'_> {
 
     /// Writes the timestamp type and the largest timestamp; the CRC is computed anew only when they were others.
     fn stamp(&self, batch: &mut Batch, max_timestamp: Timestamp) {
-        let header = &mut batch.header;
+        let timestamp_type = batch.header.timestamp_type();
         if self.stamps_log_append_time() {
             batch.stamp_log_append_time(self.now);
-        } else if header.max_timestamp != max_timestamp || header.timestamp_type() != TimestampType::CreateTime {
-            header.attributes = header.attributes.with_timestamp_type(TimestampType::CreateTime);
-            header.max_timestamp = max_timestamp;
-            header.crc = batch.computed_crc();
+        } else if batch.header.max_timestamp != max_timestamp || timestamp_type != TimestampType::CreateTime {
+            batch.header.attributes = batch.header.attributes.with_timestamp_type(TimestampType::CreateTime);
+            batch.header.max_timestamp = max_timestamp;
+            batch.header.crc = batch.computed_crc();
         }
     }
 
