@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod config;
+pub mod log;
 pub mod net;
 pub mod wire;
 

@@ -1,0 +1,530 @@
+//! A partition: the replicas, who leads, who is in sync, and what clients and coordinators ask of it.
+//!
+//! Not here: why leadership or the ISR changes, and when a waiting request is answered.
+
+use super::AppendError;
+use super::AppendOrigin;
+use super::EpochEndOffset;
+use super::LogAppendInfo;
+use super::LogRead;
+use super::ReadLimit;
+use super::ReplicaLog;
+use super::TimestampAndOffset;
+use super::validate;
+use super::validate::Validator;
+use crate::base::BrokerId;
+use crate::base::ErrorCode;
+use crate::base::LeaderEpoch;
+use crate::base::Offset;
+use crate::base::PartitionIndex;
+use crate::base::Timestamp;
+use crate::base::TopicName;
+use crate::config::MessageTimestampType;
+use crate::config::TopicConfig;
+use crate::wire::batch::Batch;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// One partition of a topic with all its replicas.
+///
+/// Followers copy at once, unless one is told not to ([`PartitionLog::set_replicating`]); the single steps of
+/// replication are in [`PartitionLog::replica_fetch`] and what follows it.
+/// ```
+/// use rehearsal::TopicName;
+/// use rehearsal::base::{BrokerId, Offset, PartitionIndex, Timestamp};
+/// use rehearsal::config::TopicConfig;
+/// use rehearsal::log::{AppendOrigin, Isolation, PartitionLog, ReadLimit};
+/// use rehearsal::wire::batch::BatchBuilder;
+///
+/// let config = TopicConfig::default().into();
+/// let mut log = PartitionLog::new(TopicName::new("orders")?, PartitionIndex(0), config, &[BrokerId(0), BrokerId(1)]);
+/// let mut batch = BatchBuilder::new();
+/// batch.append(Timestamp(1_000), None, Some(b"hello"), &[]);
+/// let records = batch.build()?.to_bytes();
+///
+/// let client = AppendOrigin::Client { produce_version: 9 };
+/// let info = log.append(BrokerId(0), Timestamp(1_000), &records, client, -1)?;
+/// assert_eq!((info.base_offset, log.high_watermark()), (Offset(0), Offset(1)));
+///
+/// let limit = ReadLimit { max_bytes: 1 << 20, min_one: true };
+/// let read = log.read(BrokerId(0), Offset(0), Isolation::ReadUncommitted, limit)?;
+/// assert_eq!(read.size_in_bytes, records.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PartitionLog {
+    topic: TopicName,
+    partition: PartitionIndex,
+    pub(super) config: Arc<TopicConfig>,
+    pub(super) leader: BrokerId,
+    pub(super) leader_epoch: LeaderEpoch,
+    isr: Vec<BrokerId>,
+    pub(super) replicas: Vec<Replica>,
+}
+
+/// What one broker holds of a partition.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    pub(super) broker: BrokerId,
+    pub(super) log: ReplicaLog,
+    pub(super) high_watermark: Offset,
+    /// The end of this follower's log as far as the present leader knows; -1 before its first fetch.
+    pub(super) known_log_end_offset: Offset,
+    pub(super) is_replicating: bool,
+}
+
+/// Up to where a reader sees the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// A consumer: below the high watermark.
+    ReadUncommitted,
+    /// A consumer of transactions: below the last stable offset.
+    ReadCommitted,
+    /// A follower: all of it.
+    LogEnd,
+}
+
+/// What `ListOffsets` can ask for, by the number in its `timestamp` field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetSpec {
+    /// The first record not older than this.
+    Timestamp(Timestamp),
+    /// -1: the offset behind the last readable record.
+    Latest,
+    /// -2: the log start offset.
+    Earliest,
+    /// -3: the record with the largest timestamp (KIP-734).
+    MaxTimestamp,
+    /// -4: the first offset on local storage (KIP-405); the log start offset, as nothing is tiered here.
+    EarliestLocal,
+    /// -5: the last offset in tiered storage (KIP-1005); there is none here.
+    LatestTiered,
+    /// -6: the first offset that is not yet tiered (KIP-1023).
+    EarliestPendingUpload,
+}
+
+impl OffsetSpec {
+    /// Reads the number of a request; `None` for negative numbers that mean nothing.
+    pub const fn from_wire(timestamp: i64) -> Option<Self> {
+        Some(match timestamp {
+            0.. => Self::Timestamp(Timestamp(timestamp)),
+            -1 => Self::Latest,
+            -2 => Self::Earliest,
+            -3 => Self::MaxTimestamp,
+            -4 => Self::EarliestLocal,
+            -5 => Self::LatestTiered,
+            -6 => Self::EarliestPendingUpload,
+            _ => return None,
+        })
+    }
+}
+
+impl Replica {
+    pub(super) fn new(broker: BrokerId) -> Self {
+        Self {
+            broker,
+            log: ReplicaLog::default(),
+            high_watermark: Offset(0),
+            known_log_end_offset: Offset::INVALID,
+            is_replicating: true,
+        }
+    }
+
+    /// The broker that holds it.
+    pub const fn broker(&self) -> BrokerId {
+        self.broker
+    }
+
+    /// Its log.
+    pub const fn log(&self) -> &ReplicaLog {
+        &self.log
+    }
+
+    /// Its high watermark, which on a follower may lag behind the leader's.
+    pub const fn high_watermark(&self) -> Offset {
+        self.high_watermark
+    }
+
+    /// Whether the leader's appends reach it.
+    pub const fn is_replicating(&self) -> bool {
+        self.is_replicating
+    }
+
+    /// Keeps the high watermark between the log's bounds, whatever happened to them.
+    pub(super) fn clamp_high_watermark(&mut self) {
+        self.high_watermark = self.high_watermark.clamp(self.log.log_start_offset(), self.log.log_end_offset());
+    }
+}
+
+impl PartitionLog {
+    /// An empty partition; the first of `replicas` leads with epoch 0 and all are in sync.
+    pub fn new(topic: TopicName, partition: PartitionIndex, config: Arc<TopicConfig>, replicas: &[BrokerId]) -> Self {
+        let mut log = Self {
+            topic,
+            partition,
+            config,
+            leader: BrokerId::NONE,
+            leader_epoch: LeaderEpoch::NONE,
+            isr: Vec::new(),
+            replicas: replicas.iter().copied().map(Replica::new).collect(),
+        };
+        if let Some(&first) = replicas.first() {
+            log.elect(first, LeaderEpoch(0), replicas);
+        }
+        log
+    }
+
+    /// The topic.
+    pub const fn topic(&self) -> &TopicName {
+        &self.topic
+    }
+
+    /// The partition's number.
+    pub const fn partition(&self) -> PartitionIndex {
+        self.partition
+    }
+
+    /// The topic's configuration in force.
+    pub const fn config(&self) -> &Arc<TopicConfig> {
+        &self.config
+    }
+
+    /// Puts another configuration in force, for what comes.
+    pub fn set_config(&mut self, config: Arc<TopicConfig>) {
+        self.config = config;
+    }
+
+    /// The leader, or [`BrokerId::NONE`].
+    pub const fn leader(&self) -> BrokerId {
+        self.leader
+    }
+
+    /// The epoch of the leader, or of the last one.
+    pub const fn leader_epoch(&self) -> LeaderEpoch {
+        self.leader_epoch
+    }
+
+    /// The in-sync replicas, in the order they were given.
+    pub fn isr(&self) -> &[BrokerId] {
+        &self.isr
+    }
+
+    /// All replicas, in the order of assignment.
+    pub fn replicas(&self) -> &[Replica] {
+        &self.replicas
+    }
+
+    /// The replica on `broker`.
+    pub fn replica(&self, broker: BrokerId) -> Option<&Replica> {
+        self.replicas.iter().find(|replica| replica.broker == broker)
+    }
+
+    pub(super) fn replica_mut(&mut self, broker: BrokerId) -> Option<&mut Replica> {
+        self.replicas.iter_mut().find(|replica| replica.broker == broker)
+    }
+
+    /// The leader's replica; without a leader there is nothing to say.
+    pub fn leader_replica(&self) -> Option<&Replica> {
+        self.replica(self.leader)
+    }
+
+    /// The leader's high watermark; without a leader the highest that any replica knows.
+    pub fn high_watermark(&self) -> Offset {
+        self.leading(|replica| replica.high_watermark)
+    }
+
+    /// Up to where a reader of committed transactions sees; the high watermark, as no transaction can be open yet.
+    pub fn last_stable_offset(&self) -> Offset {
+        self.high_watermark()
+    }
+
+    /// The leader's log start offset.
+    pub fn log_start_offset(&self) -> Offset {
+        self.leading(|replica| replica.log.log_start_offset())
+    }
+
+    /// The leader's log end offset.
+    pub fn log_end_offset(&self) -> Offset {
+        self.leading(|replica| replica.log.log_end_offset())
+    }
+
+    fn leading(&self, what: impl Fn(&Replica) -> Offset) -> Offset {
+        match self.leader_replica() {
+            Some(leader) => what(leader),
+            None => self.replicas.iter().map(what).max().unwrap_or_default(),
+        }
+    }
+
+    /// Checks what a client believes of the leader: that `broker` leads, and in which epoch (-1 asks nothing).
+    ///
+    /// # Errors
+    /// `NOT_LEADER_OR_FOLLOWER`, `FENCED_LEADER_EPOCH` for an old epoch, `UNKNOWN_LEADER_EPOCH` for one to come.
+    pub fn check_leader(&self, broker: BrokerId, current_leader_epoch: LeaderEpoch) -> Result<(), ErrorCode> {
+        self.check_epoch(current_leader_epoch)?;
+        if broker == self.leader && self.replica(broker).is_some() {
+            Ok(())
+        } else {
+            Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+        }
+    }
+
+    fn check_epoch(&self, current_leader_epoch: LeaderEpoch) -> Result<(), ErrorCode> {
+        match current_leader_epoch {
+            LeaderEpoch::NONE => Ok(()),
+            epoch if epoch < self.leader_epoch => Err(ErrorCode::FENCED_LEADER_EPOCH),
+            epoch if epoch > self.leader_epoch => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends the records of a produce request at `broker`, as the leader does, and lets the followers copy them.
+    ///
+    /// `required_acks` is the request's: -1 asks for `min.insync.replicas`. Records keep their bytes; only a codec
+    /// that `compression.type` asks for makes new ones. A duplicate of an idempotent producer is not appended again.
+    ///
+    /// # Errors
+    /// An [`AppendError`] with Kafka's code; nothing has been appended then.
+    ///
+    /// Source: `Partition.appendRecordsToLeader`, `UnifiedLog.append`.
+    pub fn append(
+        &mut self,
+        broker: BrokerId,
+        now: Timestamp,
+        records: &Bytes,
+        origin: AppendOrigin,
+        required_acks: i16,
+    ) -> Result<LogAppendInfo, AppendError> {
+        let produce_version = match origin {
+            AppendOrigin::Client { produce_version } => produce_version,
+            AppendOrigin::Coordinator => i16::MAX,
+        };
+        let batch = validate::only_batch(records, produce_version)?;
+        self.append_batch(broker, now, batch, origin, required_acks)
+    }
+
+    /// Appends one batch that is already a value; otherwise as [`PartitionLog::append`].
+    ///
+    /// # Errors
+    /// As [`PartitionLog::append`].
+    pub fn append_batch(
+        &mut self,
+        broker: BrokerId,
+        now: Timestamp,
+        batch: Batch,
+        origin: AppendOrigin,
+        required_acks: i16,
+    ) -> Result<LogAppendInfo, AppendError> {
+        let log_start_offset = self.log_start_offset();
+        self.try_append(broker, now, batch, origin, required_acks).map_err(|mut error| {
+            // Kafka's answer has the log start offset unless the error is one of these.
+            let without = [
+                ErrorCode::NOT_LEADER_OR_FOLLOWER,
+                ErrorCode::MESSAGE_TOO_LARGE,
+                ErrorCode::RECORD_LIST_TOO_LARGE,
+                ErrorCode::CORRUPT_MESSAGE,
+            ];
+            if !without.contains(&error.code) {
+                error.log_start_offset = log_start_offset;
+            }
+            error
+        })
+    }
+
+    fn try_append(
+        &mut self,
+        broker: BrokerId,
+        now: Timestamp,
+        batch: Batch,
+        origin: AppendOrigin,
+        required_acks: i16,
+    ) -> Result<LogAppendInfo, AppendError> {
+        self.check_leader(broker, LeaderEpoch::NONE).map_err(|code| {
+            AppendError::new(code, format!("broker {broker} does not lead {}-{}", self.topic, self.partition))
+        })?;
+        if required_acks == -1 && self.isr.len() < self.config.min_insync_replicas {
+            let reason =
+                format!("{} replicas are in sync, {} are asked for", self.isr.len(), self.config.min_insync_replicas);
+            return Err(AppendError::new(ErrorCode::NOT_ENOUGH_REPLICAS, reason));
+        }
+        let validator = Validator { topic: &self.topic, partition: self.partition, config: &self.config, origin, now };
+        let mut batch = validator.validate(batch)?;
+        let before = self.high_watermark();
+        let leader_epoch = self.leader_epoch;
+        let config = Arc::clone(&self.config);
+        let leader = self.replica_mut(broker).expect("the leader is a replica, as was just checked");
+        let log = &mut leader.log;
+        if batch.header.has_producer_id() && matches!(origin, AppendOrigin::Client { .. }) {
+            if let Some(duplicate) = log.producers().check(&batch.header)? {
+                return Ok(LogAppendInfo {
+                    base_offset: duplicate.base_offset,
+                    last_offset: duplicate.last_offset,
+                    log_append_time: duplicate.timestamp,
+                    log_start_offset: log.log_start_offset(),
+                    is_duplicate: true,
+                    high_watermark_moved: false,
+                });
+            }
+        }
+        batch.stamp(log.log_end_offset(), leader_epoch);
+        let mut info = LogAppendInfo {
+            base_offset: batch.header.base_offset,
+            last_offset: batch.header.last_offset(),
+            log_append_time: Timestamp::NONE,
+            log_start_offset: log.log_start_offset(),
+            is_duplicate: false,
+            high_watermark_moved: false,
+        };
+        if config.message_timestamp_type == MessageTimestampType::LogAppendTime {
+            info.log_append_time = now;
+        }
+        let batch = Arc::new(batch);
+        log.append(Arc::clone(&batch), now, &config);
+        self.copy_to_followers(&batch, now);
+        info.high_watermark_moved = self.high_watermark() > before;
+        Ok(info)
+    }
+
+    /// Reads at `broker`, leader or follower, from `from` up to where `isolation` lets see.
+    ///
+    /// # Errors
+    /// `NOT_LEADER_OR_FOLLOWER` when `broker` has no replica, `OFFSET_OUT_OF_RANGE`.
+    pub fn read(
+        &self,
+        broker: BrokerId,
+        from: Offset,
+        isolation: Isolation,
+        limit: ReadLimit,
+    ) -> Result<LogRead, ErrorCode> {
+        let replica = self.replica(broker).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
+        replica.log.read(from, Self::visible(replica, isolation), limit)
+    }
+
+    /// The bytes that a reader at `broker` could have from `from` on; 0 where there is no replica.
+    pub fn bytes_available(&self, broker: BrokerId, from: Offset, isolation: Isolation) -> u64 {
+        self.replica(broker).map_or(0, |replica| replica.log.bytes_between(from, Self::visible(replica, isolation)))
+    }
+
+    fn visible(replica: &Replica, isolation: Isolation) -> Offset {
+        match isolation {
+            Isolation::ReadUncommitted | Isolation::ReadCommitted => replica.high_watermark,
+            Isolation::LogEnd => replica.log.log_end_offset(),
+        }
+    }
+
+    /// Answers one question of `ListOffsets` at the leader; `None` when no record fits.
+    ///
+    /// Source: `Partition.fetchOffsetForTimestamp`, `UnifiedLog.fetchOffsetByTimestamp`.
+    pub fn list_offset(&self, spec: OffsetSpec, isolation: Isolation) -> Option<TimestampAndOffset> {
+        let replica = self.leader_replica()?;
+        let upto = Self::visible(replica, isolation);
+        let log = &replica.log;
+        let bound = |offset: Offset, leader_epoch: Option<LeaderEpoch>| {
+            let leader_epoch = leader_epoch.unwrap_or(LeaderEpoch::NONE);
+            Some(TimestampAndOffset { timestamp: Timestamp::NONE, offset, leader_epoch })
+        };
+        match spec {
+            OffsetSpec::Timestamp(target) => log.offset_for_timestamp(target, upto),
+            OffsetSpec::MaxTimestamp => log.max_timestamp_offset(upto),
+            OffsetSpec::Latest => bound(upto, Some(self.leader_epoch)),
+            OffsetSpec::Earliest | OffsetSpec::EarliestLocal | OffsetSpec::EarliestPendingUpload => {
+                bound(log.log_start_offset(), log.leader_epochs().epoch_of(log.log_start_offset()))
+            }
+            OffsetSpec::LatestTiered => None,
+        }
+    }
+
+    /// Where `epoch` ends in the leader's log, for `OffsetForLeaderEpoch`; `None` for an epoch it has not heard of.
+    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<EpochEndOffset> {
+        self.leader_replica()?.log.end_offset_for(epoch)
+    }
+
+    /// Whether a reader that last saw `last_fetched_epoch` before `from` has read what this log does not hold.
+    ///
+    /// Source: KIP-595; `Partition.readRecords`.
+    pub fn diverging_epoch(&self, last_fetched_epoch: LeaderEpoch, from: Offset) -> Option<EpochEndOffset> {
+        if last_fetched_epoch.0 < 0 {
+            return None;
+        }
+        let unknown = EpochEndOffset { leader_epoch: LeaderEpoch::NONE, end_offset: Offset::INVALID };
+        let end = self.end_offset_for_epoch(last_fetched_epoch).unwrap_or(unknown);
+        (end.leader_epoch < last_fetched_epoch || end.end_offset < from).then_some(end)
+    }
+
+    /// Moves the log start offset forward to `before`, in every replica that is replicating.
+    ///
+    /// [`Offset::HIGH_WATERMARK`] means the high watermark; a lower offset than the log start changes nothing.
+    /// Returns the log start offset in force afterwards.
+    ///
+    /// # Errors
+    /// `NOT_LEADER_OR_FOLLOWER` without a leader, `OFFSET_OUT_OF_RANGE` when `before` is negative or beyond the high watermark.
+    ///
+    /// Source: KIP-107; `Partition.deleteRecordsOnLeader`.
+    pub fn delete_records(&mut self, before: Offset) -> Result<Offset, ErrorCode> {
+        let leader = self.leader_replica().ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
+        let high_watermark = leader.high_watermark;
+        let target = if before == Offset::HIGH_WATERMARK { high_watermark } else { before };
+        if target < Offset(0) || target > high_watermark {
+            return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+        }
+        let broker = self.leader;
+        for replica in &mut self.replicas {
+            if replica.broker == broker || replica.is_replicating {
+                // A follower that is behind would lose its place; it learns of the new start when it catches up.
+                if replica.log.log_end_offset() >= target {
+                    replica.log.advance_log_start(target);
+                    replica.clamp_high_watermark();
+                }
+            }
+        }
+        Ok(self.log_start_offset())
+    }
+
+    /// Whether everything up to and with `last_offset` is replicated as `acks=all` asks.
+    pub fn is_committed(&self, last_offset: Offset) -> bool {
+        self.high_watermark() > last_offset
+    }
+
+    /// Makes `leader` the leader in `leader_epoch` with this ISR, and lets the followers truncate and catch up.
+    ///
+    /// [`BrokerId::NONE`] leaves the partition without a leader. Returns whether the high watermark moved.
+    ///
+    /// Source: `Partition.makeLeader`.
+    pub fn elect(&mut self, leader: BrokerId, leader_epoch: LeaderEpoch, isr: &[BrokerId]) -> bool {
+        self.leader = leader;
+        self.leader_epoch = leader_epoch;
+        for replica in &mut self.replicas {
+            replica.known_log_end_offset = Offset::INVALID;
+            if replica.broker == leader {
+                replica.log.begin_epoch(leader_epoch);
+            }
+        }
+        self.set_isr(isr)
+    }
+
+    /// Changes the ISR; returns whether the high watermark moved.
+    pub fn set_isr(&mut self, isr: &[BrokerId]) -> bool {
+        self.isr.clear();
+        self.isr.extend_from_slice(isr);
+        let moved = self.advance_high_watermark();
+        self.replicate() || moved
+    }
+
+    /// Raises the leader's high watermark to what all of the ISR hold; returns whether it moved.
+    pub(super) fn advance_high_watermark(&mut self) -> bool {
+        let Some(leader) = self.leader_replica() else {
+            return false;
+        };
+        let mut committed = leader.log.log_end_offset();
+        for replica in &self.replicas {
+            if replica.broker != self.leader && self.isr.contains(&replica.broker) {
+                committed = committed.min(replica.known_log_end_offset);
+            }
+        }
+        let moved = committed > leader.high_watermark;
+        if moved {
+            let broker = self.leader;
+            self.replica_mut(broker).expect("the leader is a replica").high_watermark = committed;
+        }
+        moved
+    }
+}
