@@ -62,7 +62,7 @@ pub struct RecordError {
 }
 
 impl AppendError {
-    pub(super) fn new(code: ErrorCode, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(code: ErrorCode, reason: impl Into<String>) -> Self {
         Self {
             code,
             message: None,

@@ -268,7 +268,11 @@ impl PartitionLog {
         }
     }
 
-    fn check_epoch(&self, current_leader_epoch: LeaderEpoch) -> Result<(), ErrorCode> {
+    /// Checks the leader epoch that a reader believes in; -1 asks nothing.
+    ///
+    /// # Errors
+    /// `FENCED_LEADER_EPOCH` for an old epoch, `UNKNOWN_LEADER_EPOCH` for one to come.
+    pub fn check_epoch(&self, current_leader_epoch: LeaderEpoch) -> Result<(), ErrorCode> {
         match current_leader_epoch {
             LeaderEpoch::NONE => Ok(()),
             epoch if epoch < self.leader_epoch => Err(ErrorCode::FENCED_LEADER_EPOCH),

@@ -14,19 +14,23 @@ use super::messages::Request;
 use super::messages::Response;
 use bytes::Bytes;
 
-/// Reads a request from a frame without its length.
+/// The header of a request as far as it could be read, and what is wrong.
+pub type Undecodable = (Option<RequestHeader>, DecodeError);
+
+/// Reads a request from a frame without its length; the number tells where in the frame the body begins.
 ///
 /// # Errors
 /// The header as far as it could be read (`None` when not even that), and what is wrong.
-pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request), (Option<RequestHeader>, DecodeError)> {
+pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request, usize), Undecodable> {
     let mut decoder = Decoder::new(frame, false);
     let header = RequestHeader::decode(&mut decoder).map_err(|error| (None, error))?;
     let Some(api) = header.api() else {
         let error = DecodeErrorKind::UnknownApiKey(header.api_key).at(0);
         return Err((Some(header), error));
     };
+    let body_at = decoder.position();
     match Request::decode(&mut decoder, api, header.api_version) {
-        Ok(request) => Ok((header, request)),
+        Ok(request) => Ok((header, request, body_at)),
         Err(error) => Err((Some(header), error)),
     }
 }

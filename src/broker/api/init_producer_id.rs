@@ -1,0 +1,36 @@
+//! `InitProducerId` (key 22): hand out a producer id and its epoch.
+//!
+//! * Needs `IDEMPOTENT_WRITE` on the cluster, or `WRITE` on the transactional id.
+//! * Errors: `INVALID_REQUEST` (an empty transactional id), `COORDINATOR_NOT_AVAILABLE` (any other one).
+//! * Differs: there is no transaction coordinator yet, so only idempotent producers get an id.
+//! * Source: KIP-98, KIP-360, <https://kafka.apache.org/protocol#The_Messages_InitProducerId>.
+
+use crate::base::ErrorCode;
+use crate::broker::outcome::Outcome;
+use crate::broker::outcome::RequestContext;
+use crate::broker::state::State;
+use crate::wire::messages::init_producer_id::InitProducerIdRequest;
+use crate::wire::messages::init_producer_id::InitProducerIdResponse;
+
+pub(super) fn handle(
+    state: &mut State,
+    _ctx: &RequestContext,
+    request: InitProducerIdRequest,
+) -> Outcome<InitProducerIdResponse> {
+    let refuse = |code: ErrorCode| InitProducerIdResponse {
+        error_code: code.code(),
+        producer_id: -1,
+        producer_epoch: -1,
+        ..InitProducerIdResponse::default()
+    };
+    Outcome::Reply(match request.transactional_id.as_deref() {
+        Some("") => refuse(ErrorCode::INVALID_REQUEST),
+        Some(_) => refuse(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+        // As Kafka does, an idempotent producer always gets a new id, whatever it had before.
+        None => InitProducerIdResponse {
+            producer_id: state.new_producer_id().0,
+            producer_epoch: 0,
+            ..InitProducerIdResponse::default()
+        },
+    })
+}

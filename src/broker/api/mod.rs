@@ -1,0 +1,90 @@
+//! The APIs that the brokers serve: one file each, and one row each in the table below.
+//!
+//! A handler authorises, looks up, lets the domain decide, and answers in the request's order.
+
+mod api_versions;
+mod fetch;
+mod init_producer_id;
+mod list_offsets;
+mod metadata;
+mod produce;
+
+use super::outcome::Outcome;
+use super::outcome::RequestContext;
+use super::release::Release;
+use super::state::State;
+use crate::wire::ApiKey;
+use crate::wire::Request;
+use crate::wire::Response;
+use crate::wire::schema::Versions;
+
+/// An API that the brokers serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Support {
+    /// The API.
+    pub api: ApiKey,
+    /// The versions that are answered.
+    pub versions: Versions,
+}
+
+macro_rules! handlers {
+    ($($api:ident = $module:ident, $min:literal..=$max:literal;)*) => {
+        const TABLE: &[Support] = &[$(Support { api: ApiKey::$api, versions: Versions::new($min, $max) }),*];
+
+        /// Hands a request to the file that knows its API.
+        pub(super) fn dispatch(state: &mut State, ctx: &RequestContext, request: Request) -> Outcome<Response> {
+            match request {
+                $(Request::$api(request) => $module::handle(state, ctx, request).map(Response::$api),)*
+                _ => Outcome::Close("this API is not served"),
+            }
+        }
+    };
+}
+
+// Sorted by key.
+handlers! {
+    Produce = produce, 3..=13;
+    Fetch = fetch, 4..=18;
+    ListOffsets = list_offsets, 1..=11;
+    Metadata = metadata, 0..=13;
+    ApiVersions = api_versions, 0..=4;
+    InitProducerId = init_producer_id, 0..=5;
+}
+
+pub(super) use api_versions::unsupported as unsupported_api_versions;
+
+/// What the newest release that is emulated serves, by key.
+///
+/// ```
+/// use rehearsal::ApiKey;
+/// let produce = rehearsal::broker::support().iter().find(|row| row.api == ApiKey::Produce).unwrap();
+/// assert!(produce.versions.contains(13));
+/// ```
+pub fn support() -> &'static [Support] {
+    TABLE
+}
+
+/// What brokers of `release` serve of an API, if anything.
+pub(super) fn served(release: Release, api: ApiKey) -> Option<Versions> {
+    let ours = TABLE.iter().find(|row| row.api == api)?.versions;
+    let both = ours.intersection(release.versions(api)?);
+    (!both.is_empty()).then_some(both)
+}
+
+/// Whether brokers of `release` answer `version` of an API.
+pub(super) fn is_served(release: Release, api: ApiKey, version: i16) -> bool {
+    served(release, api).is_some_and(|versions| versions.contains(version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_within_what_the_wire_can_say() {
+        assert!(TABLE.is_sorted_by_key(|row| row.api));
+        for row in TABLE {
+            assert_eq!(row.versions.intersection(row.api.versions()), row.versions, "{}", row.api);
+        }
+    }
+}

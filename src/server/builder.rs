@@ -1,0 +1,258 @@
+//! How a cluster is described before it starts.
+
+use super::clock::Clock;
+use super::clock::wall_time;
+use super::cluster::Cluster;
+use super::connection;
+use super::error::Error;
+use super::error::Result;
+use super::saved::SavedCluster;
+use super::shell::Shell;
+use crate::base::BrokerId;
+use crate::base::Seed;
+use crate::base::Timestamp;
+use crate::broker::Engine;
+use crate::broker::EngineConfig;
+use crate::broker::NewTopic;
+use crate::broker::Release;
+use crate::journal::JournalLimits;
+use crate::metadata::Broker;
+use crate::net::Listener;
+use crate::net::Transport;
+use crate::net::memory::Network;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// 2026-01-01T00:00:00Z: when in-memory clusters start, so that nothing in them depends on the day of the run.
+const IN_MEMORY_START: Timestamp = Timestamp(1_767_225_600_000);
+
+/// A cluster that has not started yet; [`Cluster::builder`] makes one.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `start` is called"]
+pub struct ClusterBuilder {
+    brokers: u16,
+    racks: Vec<String>,
+    host: String,
+    port: u16,
+    transport: Transport,
+    topics: Vec<NewTopic>,
+    broker_config: BTreeMap<String, String>,
+    release: Result<Release, String>,
+    seed: Seed,
+    start_time: Option<Timestamp>,
+    journal: JournalLimits,
+    wait_deadline: Duration,
+    restored: Option<SavedCluster>,
+}
+
+impl Default for ClusterBuilder {
+    fn default() -> Self {
+        Self {
+            brokers: 1,
+            racks: Vec::new(),
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            transport: Transport::Tcp,
+            topics: Vec::new(),
+            broker_config: BTreeMap::new(),
+            release: Ok(Release::NEWEST),
+            seed: Seed(0),
+            start_time: None,
+            journal: JournalLimits::default(),
+            wait_deadline: Duration::from_secs(10),
+            restored: None,
+        }
+    }
+}
+
+impl ClusterBuilder {
+    /// Sets how many brokers there are, with the ids 1, 2, and so on. One unless told otherwise.
+    pub fn brokers(mut self, count: u16) -> Self {
+        self.brokers = count;
+        self
+    }
+
+    /// Sets the brokers' racks; they are given out in turn.
+    pub fn racks<S: Into<String>>(mut self, racks: impl IntoIterator<Item = S>) -> Self {
+        self.racks = racks.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the address that brokers listen on and advertise. `127.0.0.1` unless told otherwise.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = host.into();
+        self
+    }
+
+    /// Sets the port of the first broker; the others take the ports after it. 0, any free port, unless told otherwise.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Keeps the cluster off the network: only clients given [`Cluster::endpoint`] reach it.
+    ///
+    /// Time starts at 2026-01-01T00:00:00Z and, in a paused Tokio runtime, is virtual.
+    pub fn in_memory(mut self) -> Self {
+        self.transport = Transport::Memory(Network::new());
+        self
+    }
+
+    /// Adds a topic, replicated on up to three brokers.
+    pub fn topic(self, name: impl Into<String>, partitions: usize) -> Self {
+        self.new_topic(NewTopic::new(name, partitions))
+    }
+
+    /// Adds a topic described in full.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> rehearsal::Result<()> {
+    /// use rehearsal::{Cluster, NewTopic};
+    /// let changelog = NewTopic::new("changelog", 2).config("cleanup.policy", "compact");
+    /// let cluster = Cluster::builder().new_topic(changelog).start().await?;
+    /// assert_eq!(cluster.topic("changelog").partitions().len(), 2);
+    /// # Ok(()) }
+    /// ```
+    pub fn new_topic(mut self, topic: NewTopic) -> Self {
+        self.topics.push(topic);
+        self
+    }
+
+    /// Sets a broker configuration by Kafka's name, for all brokers, as in `server.properties`.
+    pub fn broker_config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.broker_config.insert(name.into(), value.into());
+        self
+    }
+
+    /// Emulates an older release: its API versions are offered and accepted, and no others.
+    ///
+    /// Written as in `0.11`, `2.8` or `4.1`. The newest that is known unless told otherwise.
+    pub fn kafka_version(mut self, version: &str) -> Self {
+        self.release = version.parse().map_err(|error: crate::broker::InvalidRelease| error.to_string());
+        self
+    }
+
+    /// Sets the seed from which ids and all other chance follow. 0 unless told otherwise.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Seed(seed);
+        self
+    }
+
+    /// Sets what time it is in the cluster when it starts, in milliseconds since 1970.
+    pub fn start_time(mut self, ms: i64) -> Self {
+        self.start_time = Some(Timestamp(ms));
+        self
+    }
+
+    /// Sets how much of what happened is remembered.
+    pub fn journal(mut self, limits: JournalLimits) -> Self {
+        self.journal = limits;
+        self
+    }
+
+    /// Sets how long [`Cluster::wait_until`] waits. Ten seconds, real or virtual, unless told otherwise.
+    pub fn wait_deadline(mut self, deadline: Duration) -> Self {
+        self.wait_deadline = deadline;
+        self
+    }
+
+    /// Starts with the topics and records of a cluster that was saved; its time goes on where it was.
+    pub fn restore(mut self, saved: SavedCluster) -> Self {
+        self.restored = Some(saved);
+        self
+    }
+
+    /// Starts the brokers.
+    ///
+    /// Must be called within a Tokio runtime; the cluster's tasks end with the [`Cluster`] or with the runtime.
+    ///
+    /// # Errors
+    /// [`Error::Bind`] when an address is taken, [`Error::Config`] when something is described that cannot be,
+    /// [`Error::Broker`] when a topic is refused.
+    pub async fn start(self) -> Result<Cluster> {
+        let release = self.release.map_err(Error::Config)?;
+        if self.brokers == 0 {
+            return Err(Error::Config("a cluster needs at least one broker".to_owned()));
+        }
+        let mut listeners = Vec::new();
+        let mut brokers = Vec::new();
+        for n in 0..self.brokers {
+            let listener = listen(&self.transport, &self.host, self.port, n).await?;
+            let (host, port) = host_and_port(listener.local_address());
+            let id = BrokerId(i32::from(n) + 1);
+            let rack = self.racks.get(usize::from(n).checked_rem(self.racks.len()).unwrap_or(0)).cloned();
+            brokers.push(Broker { id, host, port, rack });
+            listeners.push((id, listener));
+        }
+        let virtual_start = matches!(self.transport, Transport::Memory(_)).then_some(IN_MEMORY_START);
+        let start_time = self.start_time.or(virtual_start).unwrap_or_else(wall_time);
+        let bootstrap: Vec<String> = listeners.iter().map(|(_, l)| l.local_address().to_owned()).collect();
+        let (start_time, elapsed) = match &self.restored {
+            Some(saved) => (saved.start_time, saved.at.since_start()),
+            None => (start_time, Duration::ZERO),
+        };
+        let clock = Clock::start(elapsed);
+        let mut engine = Engine::new(EngineConfig {
+            seed: self.seed,
+            start_time,
+            brokers,
+            broker_config: self.broker_config,
+            release,
+            journal: self.journal,
+        })
+        .map_err(Error::Config)?;
+        if let Some(saved) = self.restored {
+            engine.restore(saved.state).map_err(Error::Config)?;
+        }
+        for topic in self.topics {
+            engine.create_topic(clock.now(), topic)?;
+        }
+        let request_bytes_max = engine.request_bytes_max();
+        let shell = Arc::new(Shell::new(engine, clock));
+        let mut tasks = Vec::new();
+        tasks.push(tokio::spawn({
+            let shell = Arc::clone(&shell);
+            async move { shell.keep_deadlines().await }
+        }));
+        for (broker, listener) in listeners {
+            tasks.push(tokio::spawn(accept(Arc::clone(&shell), broker, listener, request_bytes_max)));
+        }
+        Ok(Cluster::new(shell, tasks, self.transport, bootstrap, self.wait_deadline))
+    }
+}
+
+/// Listens for the broker that is the `n`-th from 0.
+async fn listen(transport: &Transport, host: &str, port: u16, n: u16) -> Result<Listener> {
+    let port = match port {
+        0 => 0,
+        first => first.checked_add(n).ok_or_else(|| {
+            Error::Config(format!("port {first} leaves no room for broker {}; ports end at 65535", n + 1))
+        })?,
+    };
+    let address = format!("{host}:{port}");
+    transport.listen(&address).await.map_err(|source| Error::Bind { address, source })
+}
+
+/// Splits `host:port` as a listener reports it.
+fn host_and_port(address: &str) -> (String, u16) {
+    let (host, port) = address.rsplit_once(':').expect("a listener's address has a port");
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (host.to_owned(), port.parse().expect("a listener's port is a number"))
+}
+
+/// Accepts connections to one broker, each served by a task of its own.
+async fn accept(shell: Arc<Shell>, broker: BrokerId, mut listener: Listener, request_bytes_max: usize) {
+    loop {
+        match listener.accept().await {
+            Ok(stream) => {
+                let shell = Arc::clone(&shell);
+                tokio::spawn(async move { connection::serve(&shell, broker, stream, request_bytes_max).await });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: others must end before the next can come.
+                tracing::warn!(%error, broker = broker.0, "cannot accept a connection");
+                shell.clock.sleep_until(shell.clock.now().plus_ms(10)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The only place that reads a clock.
+
+use crate::base::Instant;
+use crate::base::Timestamp;
+use std::time::Duration;
+use std::time::SystemTime;
+
+/// The time since a cluster's start, as Tokio tells it: real, or virtual under a paused runtime.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    start: tokio::time::Instant,
+}
+
+impl Clock {
+    /// Starts now, `elapsed` being already on the clock (a restored cluster goes on where it was saved).
+    pub(super) fn start(elapsed: Duration) -> Self {
+        let now = tokio::time::Instant::now();
+        Self { start: now.checked_sub(elapsed).unwrap_or(now) }
+    }
+
+    /// The time since the start.
+    pub(super) fn now(self) -> Instant {
+        Instant::after_start(self.start.elapsed())
+    }
+
+    /// Waits until `deadline`.
+    pub(super) async fn sleep_until(self, deadline: Instant) {
+        match self.start.checked_add(deadline.since_start()) {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// What time it is in the world.
+pub(super) fn wall_time() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(0).plus(since_1970)
+}

@@ -1,0 +1,279 @@
+//! A running cluster, and what a test can do with it without a client.
+
+use super::builder::ClusterBuilder;
+use super::error::Error;
+use super::error::Result;
+use super::exchange::Exchange;
+use super::record::Record;
+use super::record::StoredRecord;
+use super::saved::SavedCluster;
+use super::shell::Shell;
+use crate::base::Instant;
+use crate::base::Offset;
+use crate::base::PartitionIndex;
+use crate::base::Timestamp;
+use crate::broker::ClusterSnapshot;
+use crate::broker::NewTopic;
+use crate::broker::PartitionSnapshot;
+use crate::net::Endpoint;
+use crate::net::Transport;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// A Kafka cluster inside this process. It stops when it is dropped.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> rehearsal::Result<()> {
+/// use rehearsal::{Cluster, Record};
+/// let cluster = Cluster::builder().brokers(3).topic("orders", 6).start().await?;
+/// cluster.seed("orders", [Record::new("two books").key("order-1")])?;
+/// assert_eq!(cluster.topic("orders").records()[0].text(), "two books");
+/// assert_eq!(cluster.bootstrap_servers().split(',').count(), 3); // for any Kafka client
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Cluster {
+    shell: Arc<Shell>,
+    tasks: Vec<JoinHandle<()>>,
+    transport: Transport,
+    bootstrap: Vec<String>,
+    wait_deadline: Duration,
+}
+
+impl Cluster {
+    /// Starts one broker on a free port of the loopback interface, without topics.
+    ///
+    /// # Errors
+    /// [`Error::Bind`] when the operating system has no port.
+    pub async fn start() -> Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Describes a cluster before it is started.
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder::default()
+    }
+
+    /// Describes a cluster that uses no socket: see [`ClusterBuilder::in_memory`].
+    pub fn in_memory() -> ClusterBuilder {
+        ClusterBuilder::default().in_memory()
+    }
+
+    pub(super) fn new(
+        shell: Arc<Shell>,
+        tasks: Vec<JoinHandle<()>>,
+        transport: Transport,
+        bootstrap: Vec<String>,
+        wait_deadline: Duration,
+    ) -> Self {
+        Self { shell, tasks, transport, bootstrap, wait_deadline }
+    }
+
+    /// The brokers' addresses, `host:port` separated by commas, as clients want them in `bootstrap.servers`.
+    pub fn bootstrap_servers(&self) -> String {
+        self.bootstrap.join(",")
+    }
+
+    /// Where and how our own client connects, over TCP or in memory.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::new(self.transport.clone(), self.bootstrap.clone())
+    }
+
+    /// The time since the cluster's start.
+    pub fn now(&self) -> Instant {
+        self.shell.clock.now()
+    }
+
+    /// The cluster's idea of the time in the world, as it stamps records.
+    pub fn timestamp(&self) -> Timestamp {
+        self.shell.with(|engine, now| engine.timestamp(now))
+    }
+
+    /// Creates a topic.
+    ///
+    /// # Errors
+    /// [`Error::Broker`] with the code and the message that a client would get.
+    pub fn create_topic(&self, topic: NewTopic) -> Result<()> {
+        Ok(self.shell.with(|engine, now| engine.create_topic(now, topic))?)
+    }
+
+    /// Deletes a topic.
+    ///
+    /// # Errors
+    /// [`Error::Broker`] when there is none of this name.
+    pub fn delete_topic(&self, name: &str) -> Result<()> {
+        Ok(self.shell.with(|engine, now| engine.delete_topic(now, name))?)
+    }
+
+    /// Writes records into a topic as its leaders would, and returns where each one went.
+    ///
+    /// All are written or none. Records without a timestamp get the cluster's time.
+    ///
+    /// # Errors
+    /// [`Error::Broker`] when the topic or a partition does not exist, or a record is not one that the topic takes.
+    pub fn seed(
+        &self,
+        topic: &str,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Result<Vec<(PartitionIndex, Offset)>> {
+        let records: Vec<Record> = records.into_iter().collect();
+        Ok(self.shell.with(|engine, now| super::seeding::seed(engine, now, topic, &records))?)
+    }
+
+    /// Writes the lines of a text as records, each read by [`Record::from_json_line`]; empty lines are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Line`] for the first line that cannot be read; then nothing is written. Otherwise as [`Cluster::seed`].
+    pub fn seed_json_lines(&self, topic: &str, text: &str) -> Result<Vec<(PartitionIndex, Offset)>> {
+        self.seed(topic, super::seeding::parse_lines("text", text)?)
+    }
+
+    /// Writes the lines of a file as records, as [`Cluster::seed_json_lines`] does.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read, otherwise as [`Cluster::seed_json_lines`].
+    pub fn seed_file(&self, topic: &str, path: impl AsRef<Path>) -> Result<Vec<(PartitionIndex, Offset)>> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Io { path: name.clone(), source })?;
+        self.seed(topic, super::seeding::parse_lines(&name, &text)?)
+    }
+
+    /// All records of a topic, by partition and offset: [`Topic::records`].
+    pub fn records(&self, topic: &str) -> Vec<StoredRecord> {
+        self.topic(topic).records()
+    }
+
+    /// A view of a topic.
+    pub fn topic(&self, name: &str) -> Topic<'_> {
+        Topic { cluster: self, name: name.to_owned() }
+    }
+
+    /// A view of a partition as it is now; `None` when there is no such partition.
+    pub fn partition(&self, topic: &str, partition: i32) -> Option<PartitionSnapshot> {
+        self.topic(topic).partitions().into_iter().find(|found| found.partition.0 == partition)
+    }
+
+    /// Everything there is, in a fixed order and ready to be serialized.
+    pub fn snapshot(&self) -> ClusterSnapshot {
+        self.shell.with(|engine, now| engine.snapshot(now))
+    }
+
+    /// The requests that came, oldest first, with their answers: what is kept of them, see
+    /// [`JournalLimits`](crate::journal::JournalLimits).
+    pub fn requests(&self) -> Vec<Exchange> {
+        self.shell.with(|engine, _| Exchange::all(engine.journal()))
+    }
+
+    /// The journal as text, one line per entry.
+    pub fn journal(&self) -> String {
+        self.shell.with(|engine, _| engine.journal().render())
+    }
+
+    /// Applies retention and compaction now, as the brokers otherwise do from time to time.
+    pub fn clean_logs(&self) {
+        self.shell.with(|engine, now| engine.clean_logs(now));
+    }
+
+    /// Waits until `condition` holds; it is asked again after every change in the cluster.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] after the builder's [`wait_deadline`](ClusterBuilder::wait_deadline), with what the
+    /// cluster looked like instead.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> rehearsal::Result<()> {
+    /// use rehearsal::{Cluster, Record};
+    /// let cluster = Cluster::builder().topic("orders", 1).start().await?;
+    /// cluster.seed("orders", [Record::new("x")])?;
+    /// cluster.wait_until(|c| c.topic("orders").records().len() == 1).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn wait_until(&self, mut condition: impl FnMut(&Self) -> bool) -> Result<()> {
+        let deadline = self.now().plus(self.wait_deadline);
+        loop {
+            let changed = self.shell.changed();
+            tokio::pin!(changed);
+            // From here on no change is missed, also not one that the condition itself makes.
+            changed.as_mut().enable();
+            if condition(self) {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                () = changed => {}
+                () = self.shell.clock.sleep_until(deadline) => {
+                    if condition(self) {
+                        return Ok(());
+                    }
+                    return Err(Error::TimedOut { after: self.wait_deadline, seen: self.snapshot().to_string() });
+                }
+            }
+        }
+    }
+
+    /// The whole cluster as data: topics, configuration, logs and time.
+    pub fn saved(&self) -> SavedCluster {
+        self.shell.with(|engine, now| SavedCluster::new(engine, now))
+    }
+
+    /// Writes the whole cluster to a file, from which [`SavedCluster::load`] reads it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.saved().store(path.as_ref())
+    }
+
+    /// Stops the brokers and waits until their ports are free.
+    pub async fn shutdown(mut self) {
+        self.stop();
+        for task in std::mem::take(&mut self.tasks) {
+            // An aborted task ends with an error that says so.
+            let _ = task.await;
+        }
+    }
+
+    fn stop(&self) {
+        self.shell.stop();
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl From<&Cluster> for Endpoint {
+    fn from(cluster: &Cluster) -> Self {
+        cluster.endpoint()
+    }
+}
+
+/// A view of a topic of a running cluster; each call looks anew.
+#[derive(Debug)]
+pub struct Topic<'a> {
+    cluster: &'a Cluster,
+    name: String,
+}
+
+impl Topic<'_> {
+    /// Whether there is such a topic.
+    pub fn exists(&self) -> bool {
+        !self.partitions().is_empty()
+    }
+
+    /// Its partitions; none when the topic does not exist.
+    pub fn partitions(&self) -> Vec<PartitionSnapshot> {
+        self.cluster.shell.with(|engine, _| engine.topic_snapshot(&self.name)).map_or_else(Vec::new, |t| t.partitions)
+    }
+
+    /// Its records as the leaders hold them, by partition and offset, also those that are not replicated yet;
+    /// markers of transactions are left out. None when the topic does not exist.
+    pub fn records(&self) -> Vec<StoredRecord> {
+        self.cluster.shell.with(|engine, _| super::seeding::stored_records(engine, &self.name))
+    }
+}

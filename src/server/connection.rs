@@ -1,0 +1,104 @@
+//! One accepted connection: frames in, frames out, one request at a time.
+
+use super::shell::Delivery;
+use super::shell::Shell;
+use crate::base::BrokerId;
+use crate::base::ConnectionId;
+use crate::broker::Input;
+use crate::net::FrameReader;
+use crate::net::FrameWriter;
+use crate::net::Stream;
+use crate::wire::ResponseHeader;
+use crate::wire::frame;
+use bytes::Bytes;
+
+/// Serves a connection until either side ends it.
+///
+/// As on a real broker the next request is handled when the previous one has been answered, and a peer that
+/// stops reading stops being read: at most one frame is read ahead.
+pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, request_bytes_max: usize) {
+    let Some((connection, mailbox)) = shell.connect(broker, stream.peer_address()) else { return };
+    // The engine hears of the end even when this task is aborted in the middle.
+    let mut farewell = Farewell { shell, connection, reason: "aborted".to_owned() };
+    let (read, write) = stream.into_split();
+    let mut reader = FrameReader::new(read, request_bytes_max);
+    let mut writer = FrameWriter::new(write);
+    let mut ahead: Option<Bytes> = None;
+    farewell.reason = loop {
+        let frame = match ahead.take() {
+            Some(frame) => frame,
+            None => tokio::select! {
+                biased;
+                delivery = mailbox.next() => match delivery {
+                    Delivery::Close(reason) => break reason,
+                    // Nothing is owed to the client here, so nothing else can come.
+                    Delivery::Send { .. } | Delivery::Continue => continue,
+                },
+                frame = reader.next() => match frame {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break "closed by the client".to_owned(),
+                    Err(error) => break error.to_string(),
+                },
+            },
+        };
+        let mut delivery = shell.request(connection, decode(connection, frame));
+        while delivery.is_none() {
+            // Reading one frame ahead is what notices a client that went away while its request waits.
+            tokio::select! {
+                biased;
+                parked = mailbox.next() => delivery = Some(parked),
+                frame = reader.next(), if ahead.is_none() => match frame {
+                    Ok(Some(frame)) => ahead = Some(frame),
+                    Ok(None) => {
+                        delivery = Some(Delivery::Close("closed by the client".to_owned()));
+                    }
+                    Err(error) => delivery = Some(Delivery::Close(error.to_string())),
+                },
+            }
+        }
+        match delivery {
+            Some(Delivery::Send { correlation_id, api_version, response, not_before }) => {
+                if not_before > shell.clock.now() {
+                    shell.clock.sleep_until(not_before).await;
+                }
+                match frame::encode_response(ResponseHeader { correlation_id }, &response, api_version) {
+                    Ok(slices) => writer.push(slices),
+                    Err(error) => break format!("{} cannot be written: {error}", response.api_key()),
+                }
+                drop(response);
+                let written = tokio::select! {
+                    biased;
+                    written = writer.flush() => written,
+                    Delivery::Close(reason) = mailbox.next() => break reason,
+                };
+                if let Err(error) = written {
+                    break error.to_string();
+                }
+            }
+            Some(Delivery::Continue) | None => {}
+            Some(Delivery::Close(reason)) => break reason,
+        }
+    };
+}
+
+/// Tells the engine that a connection has ended, however it ended.
+struct Farewell<'a> {
+    shell: &'a Shell,
+    connection: ConnectionId,
+    reason: String,
+}
+
+impl Drop for Farewell<'_> {
+    fn drop(&mut self) {
+        tracing::debug!(connection = self.connection.0, reason = %self.reason, "connection ended");
+        self.shell.disconnect(self.connection, &self.reason);
+    }
+}
+
+/// Turns a frame into the engine's input.
+fn decode(connection: ConnectionId, frame: Bytes) -> Input {
+    match frame::decode_request(frame.clone()) {
+        Ok((header, request, body_at)) => Input::Request { connection, header, request, body: frame.slice(body_at..) },
+        Err((header, error)) => Input::Undecodable { connection, header, error },
+    }
+}

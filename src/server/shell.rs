@@ -1,0 +1,191 @@
+//! The engine behind one mutex, the tasks' only way to it, and the task that keeps its deadlines.
+//!
+//! The critical section is short: frames are decoded and encoded outside it, and an answer that is ready at once
+//! is returned to the connection's own task without any hop.
+
+use super::clock::Clock;
+use crate::base::BrokerId;
+use crate::base::ConnectionId;
+use crate::base::Instant;
+use crate::broker::Engine;
+use crate::broker::Input;
+use crate::broker::Output;
+use crate::wire::Response;
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use tokio::sync::Notify;
+
+/// What the engine has for a connection.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// A response to send.
+    Send { correlation_id: i32, api_version: i16, response: Arc<Response>, not_before: Instant },
+    /// Nothing to send; the next request may be read.
+    Continue,
+    /// The connection has to end.
+    Close(String),
+}
+
+/// Where deliveries wait that do not answer the request just given to the engine.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox {
+    deliveries: Mutex<VecDeque<Delivery>>,
+    news: Notify,
+}
+
+impl Mailbox {
+    fn put(&self, delivery: Delivery) {
+        self.deliveries.lock().expect(POISONED).push_back(delivery);
+        self.news.notify_one();
+    }
+
+    /// Waits for the next delivery; cancel safe.
+    pub(super) async fn next(&self) -> Delivery {
+        loop {
+            if let Some(delivery) = self.deliveries.lock().expect(POISONED).pop_front() {
+                return delivery;
+            }
+            self.news.notified().await;
+        }
+    }
+}
+
+const POISONED: &str = "no code panics while it holds this lock";
+
+struct Locked {
+    engine: Engine,
+    mailboxes: BTreeMap<ConnectionId, Arc<Mailbox>>,
+    connections: u64,
+    /// The deadline for which the timer task sleeps.
+    armed: Option<Instant>,
+    stopped: bool,
+}
+
+/// The engine and all that is needed to drive it.
+pub(super) struct Shell {
+    locked: Mutex<Locked>,
+    pub(super) clock: Clock,
+    /// Told when an earlier deadline appears than the timer task sleeps for, and at the end.
+    rearm: Notify,
+    /// Told after every change of the engine's state.
+    changed: Notify,
+}
+
+impl Shell {
+    pub(super) fn new(engine: Engine, clock: Clock) -> Self {
+        let armed = None;
+        let locked = Locked { engine, mailboxes: BTreeMap::new(), connections: 0, armed, stopped: false };
+        Self { locked: Mutex::new(locked), clock, rearm: Notify::new(), changed: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Locked> {
+        self.locked.lock().expect(POISONED)
+    }
+
+    /// Accepts a connection; `None` when the cluster has stopped.
+    pub(super) fn connect(&self, broker: BrokerId, peer: &str) -> Option<(ConnectionId, Arc<Mailbox>)> {
+        let mut locked = self.lock();
+        if locked.stopped {
+            return None;
+        }
+        locked.connections += 1;
+        let connection = ConnectionId(locked.connections);
+        let mailbox = Arc::new(Mailbox::default());
+        locked.mailboxes.insert(connection, Arc::clone(&mailbox));
+        let input = Input::Connected { connection, broker, peer: peer.into() };
+        locked.engine.handle_input(self.clock.now(), input);
+        self.drain(locked, None);
+        Some((connection, mailbox))
+    }
+
+    /// Tells the engine that a connection has ended.
+    pub(super) fn disconnect(&self, connection: ConnectionId, reason: &str) {
+        let mut locked = self.lock();
+        locked.mailboxes.remove(&connection);
+        locked.engine.handle_input(self.clock.now(), Input::Disconnected { connection, reason: reason.into() });
+        self.drain(locked, None);
+    }
+
+    /// Gives the engine a request; `None` when the answer will come to the connection's mailbox.
+    pub(super) fn request(&self, connection: ConnectionId, input: Input) -> Option<Delivery> {
+        let mut locked = self.lock();
+        locked.engine.handle_input(self.clock.now(), input);
+        self.drain(locked, Some(connection))
+    }
+
+    /// Looks at the engine, or changes it in the test's name.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Engine, Instant) -> T) -> T {
+        let mut locked = self.lock();
+        let result = act(&mut locked.engine, self.clock.now());
+        self.drain(locked, None);
+        result
+    }
+
+    /// Empties the engine's outputs into mailboxes, except what is for `own` first.
+    fn drain(&self, mut locked: MutexGuard<'_, Locked>, own: Option<ConnectionId>) -> Option<Delivery> {
+        let mut answer = None;
+        while let Some(output) = locked.engine.poll_output() {
+            let (connection, delivery) = match output {
+                Output::Send { connection, correlation_id, api_version, response, not_before } => {
+                    (connection, Delivery::Send { correlation_id, api_version, response, not_before })
+                }
+                Output::Continue { connection } => (connection, Delivery::Continue),
+                Output::Close { connection, reason } => (connection, Delivery::Close(reason)),
+            };
+            if own == Some(connection) && answer.is_none() {
+                answer = Some(delivery);
+            } else if let Some(mailbox) = locked.mailboxes.get(&connection) {
+                mailbox.put(delivery);
+            }
+        }
+        let next = locked.engine.poll_timeout();
+        if next.is_some() && (locked.armed.is_none() || next < locked.armed) {
+            locked.armed = next;
+            self.rearm.notify_one();
+        }
+        drop(locked);
+        self.changed.notify_waiters();
+        answer
+    }
+
+    /// Keeps the engine's deadlines until [`Shell::stop`].
+    pub(super) async fn keep_deadlines(&self) {
+        loop {
+            let deadline = {
+                let mut locked = self.lock();
+                if locked.stopped {
+                    return;
+                }
+                locked.armed = locked.engine.poll_timeout();
+                locked.armed.unwrap_or(Instant::FAR_FUTURE)
+            };
+            tokio::select! {
+                biased;
+                () = self.rearm.notified() => {}
+                () = self.clock.sleep_until(deadline) => {
+                    let mut locked = self.lock();
+                    locked.engine.handle_timeout(self.clock.now());
+                    self.drain(locked, None);
+                }
+            }
+        }
+    }
+
+    /// Waits until the next change; call `enable` on it before looking, so that no change is missed.
+    pub(super) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Ends all connections and the timer task, and refuses new connections.
+    pub(super) fn stop(&self) {
+        let mut locked = self.lock();
+        locked.stopped = true;
+        for mailbox in locked.mailboxes.values() {
+            mailbox.put(Delivery::Close("the cluster stops".to_owned()));
+        }
+        self.rearm.notify_one();
+    }
+}
