@@ -212,4 +212,6 @@ impl Batch {
 }
 
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod tests;

@@ -211,7 +211,7 @@ proptest! {
         let (batch, expected) = batch_of(&records, codec);
         let bytes = batch.to_bytes();
         let split: Vec<Batch> = Batch::split(&bytes).collect::<Result<_, _>>().unwrap();
-        prop_assert_eq!(&split, &[batch.clone()]);
+        prop_assert_eq!(&split, std::slice::from_ref(&batch));
         prop_assert_eq!(split[0].validate(), Ok(()));
         let found: Vec<Record> = split[0].records().unwrap().collect::<Result<_, _>>().unwrap();
         prop_assert_eq!(found, expected);
