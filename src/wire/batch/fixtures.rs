@@ -119,7 +119,7 @@ fn legacy_message_sets_of_kafka_are_read_and_converted() {
     }
 }
 
-/// Every damaged file, how it comes from `good/none`, and what Kafka answers to it.
+/// Every damaged file, how it comes from `good/none`, and what Kafka answers to it; only the gap it would mend.
 #[test]
 fn damaged_batches_are_refused_with_the_code_of_kafka() {
     fn check(name: &str, seal: bool, code: ErrorCode, damage: impl Fn(&mut Vec<u8>)) {
