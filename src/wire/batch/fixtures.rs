@@ -7,7 +7,6 @@ use super::*;
 use crate::base::ErrorCode;
 use crate::base::ProducerEpoch;
 use crate::base::ProducerId;
-use crate::wire::compression::Compression;
 use std::path::PathBuf;
 
 fn path(name: &str) -> PathBuf {

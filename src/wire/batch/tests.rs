@@ -3,7 +3,6 @@
 use super::*;
 use crate::base::ProducerEpoch;
 use crate::base::ProducerId;
-use crate::wire::compression::Compression;
 use proptest::prelude::*;
 
 /// A batch of three records with everything that a record can have.
