@@ -187,8 +187,9 @@ fn crc32(bytes: &[u8]) -> u32 {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];
         let mut i = 0;
+        let mut first: u32 = 0;
         while i < 256 {
-            let mut crc = i as u32;
+            let mut crc = first;
             let mut bit = 0;
             while bit < 8 {
                 crc = if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 };
@@ -196,6 +197,7 @@ fn crc32(bytes: &[u8]) -> u32 {
             }
             table[i] = crc;
             i += 1;
+            first += 1;
         }
         table
     };

@@ -48,6 +48,7 @@ pub use split::Batches;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
 use crate::base::Timestamp;
+use crate::wire::compression::Compression;
 use bytes::Bytes;
 use std::ops::ControlFlow;
 
@@ -94,7 +95,7 @@ impl Batch {
                 last_offset_delta: header.last_offset_delta,
             });
         }
-        if header.compression()?.id() == 0 {
+        if header.compression()? == Compression::None {
             parse::check_consecutive(&self.body, header.records_count)?;
         }
         Ok(())
@@ -169,7 +170,7 @@ impl Batch {
     /// An unknown codec, or compressed data that is malformed or too large.
     pub fn uncompressed_body(&self, limit: usize) -> Result<Bytes, BatchError> {
         match self.header.compression()? {
-            crate::wire::compression::Compression::None => Ok(self.body.clone()),
+            Compression::None => Ok(self.body.clone()),
             codec => Ok(codec.decompress(&self.body, limit)?.into()),
         }
     }
@@ -211,5 +212,7 @@ impl Batch {
     }
 }
 
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,6 @@
 use super::*;
 use crate::base::ProducerEpoch;
 use crate::base::ProducerId;
-use crate::wire::compression::Compression;
 use proptest::prelude::*;
 
 /// A batch of three records with everything that a record can have.
@@ -211,7 +210,7 @@ proptest! {
         let (batch, expected) = batch_of(&records, codec);
         let bytes = batch.to_bytes();
         let split: Vec<Batch> = Batch::split(&bytes).collect::<Result<_, _>>().unwrap();
-        prop_assert_eq!(&split, &[batch.clone()]);
+        prop_assert_eq!(&split, std::slice::from_ref(&batch));
         prop_assert_eq!(split[0].validate(), Ok(()));
         let found: Vec<Record> = split[0].records().unwrap().collect::<Result<_, _>>().unwrap();
         prop_assert_eq!(found, expected);
