@@ -7,10 +7,16 @@ pub mod journal;
 pub mod log;
 pub mod metadata;
 pub mod net;
+pub mod server;
 pub mod wire;
 
 pub use base::ErrorCode;
 pub use base::TopicName;
 pub use base::Uuid;
 pub use broker::NewTopic;
+pub use server::Cluster;
+pub use server::ClusterBuilder;
+pub use server::Error;
+pub use server::Record;
+pub use server::Result;
 pub use wire::ApiKey;

@@ -4,6 +4,7 @@
 
 mod error_code;
 mod ids;
+pub mod murmur2;
 mod names;
 mod rng;
 mod time;

@@ -6,6 +6,7 @@ use super::engine::Engine;
 use super::outcome::Watch;
 use super::topics::NewTopic;
 use super::topics::Refusal;
+use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::Offset;
@@ -48,33 +49,43 @@ impl Engine {
         Ok(())
     }
 
-    /// Appends a batch to a partition through its leader, checked as one from a client.
+    /// Appends a batch to each partition through its leader, checked as one from a client; all or none.
+    ///
+    /// Returns the base offsets in the order of the batches.
     ///
     /// # Errors
-    /// [`Refusal`] when there is no such partition or leader, or the batch is not one that the topic takes.
+    /// [`Refusal`] when there is no such partition or leader, or a batch is not one that the topic takes.
     pub fn append(
         &mut self,
         now: Instant,
         topic: &str,
-        partition: PartitionIndex,
-        batch: Batch,
-    ) -> Result<Offset, Refusal> {
-        self.note(now, || format!("append {} records to {topic}-{partition}", batch.header.records_count));
-        let unknown = || {
-            let message = format!("there is no partition {partition} of a topic {topic}");
-            Refusal::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, message)
-        };
-        let id = self.state.topics.get(topic).ok_or_else(unknown)?.id;
+        batches: Vec<(PartitionIndex, Batch)>,
+    ) -> Result<Vec<Offset>, Refusal> {
+        let records: i32 = batches.iter().map(|(_, batch)| batch.header.records_count).sum();
+        self.note(now, || format!("append {records} records to {topic}"));
+        let unknown = |what: String| Refusal::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, what);
+        let found = self.state.topics.get(topic);
+        let id = found.ok_or_else(|| unknown(format!("there is no topic {topic}")))?.id;
         let timestamp = self.state.timestamp(now);
-        let log = self.state.partitions.get_mut(&(id, partition)).ok_or_else(unknown)?;
-        let leader = log.leader();
-        let origin = AppendOrigin::Client { produce_version: i16::MAX };
-        let info = log
-            .append_batch(leader, timestamp, batch, origin, 1)
-            .map_err(|error| Refusal::new(error.code, error.reason))?;
-        self.state.touch(Watch::Partition(id, partition));
+        for (partition, batch) in &batches {
+            let log = self.state.find_partition(id, *partition);
+            let log = log.ok_or_else(|| unknown(format!("{topic} has no partition {partition}")))?;
+            if log.leader() == BrokerId::NONE {
+                let message = format!("{topic}-{partition} has no leader");
+                return Err(Refusal::new(ErrorCode::LEADER_NOT_AVAILABLE, message));
+            }
+            log.check_batch(timestamp, batch.clone()).map_err(|error| Refusal::new(error.code, error.reason))?;
+        }
+        let mut offsets = Vec::with_capacity(batches.len());
+        for (partition, batch) in batches {
+            let Some(log) = self.state.partitions.get_mut(&(id, partition)) else { continue };
+            let origin = AppendOrigin::Client { produce_version: i16::MAX };
+            let info = log.append_batch(log.leader(), timestamp, batch, origin, 1);
+            offsets.push(info.map_err(|error| Refusal::new(error.code, error.reason))?.base_offset);
+            self.state.touch(Watch::Partition(id, partition));
+        }
         self.wake_touched(now);
-        Ok(info.base_offset)
+        Ok(offsets)
     }
 
     /// The batches of a partition as its leader holds them; none when there is no such partition.

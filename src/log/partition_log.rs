@@ -334,6 +334,16 @@ impl PartitionLog {
         })
     }
 
+    /// Checks a batch of a client as [`PartitionLog::append_batch`] would, and appends nothing.
+    ///
+    /// # Errors
+    /// As [`PartitionLog::append_batch`], but for those of sequence numbers and of replicas.
+    pub fn check_batch(&self, now: Timestamp, batch: Batch) -> Result<(), AppendError> {
+        let origin = AppendOrigin::Client { produce_version: i16::MAX };
+        let validator = Validator { topic: &self.topic, partition: self.partition, config: &self.config, origin, now };
+        validator.validate(batch).map(drop)
+    }
+
     fn try_append(
         &mut self,
         broker: BrokerId,

@@ -22,11 +22,13 @@
 //! # });
 //! ```
 
+mod endpoint;
 mod framed;
 pub mod memory;
 mod stream;
 mod transport;
 
+pub use endpoint::Endpoint;
 pub use framed::FrameError;
 pub use framed::FrameReader;
 pub use framed::FrameWriter;

@@ -6,7 +6,6 @@ use super::cluster::Cluster;
 use super::connection;
 use super::error::Error;
 use super::error::Result;
-use super::saved::SavedCluster;
 use super::shell::Shell;
 use crate::base::BrokerId;
 use crate::base::Seed;
@@ -43,7 +42,6 @@ pub struct ClusterBuilder {
     start_time: Option<Timestamp>,
     journal: JournalLimits,
     wait_deadline: Duration,
-    restored: Option<SavedCluster>,
 }
 
 impl Default for ClusterBuilder {
@@ -61,7 +59,6 @@ impl Default for ClusterBuilder {
             start_time: None,
             journal: JournalLimits::default(),
             wait_deadline: Duration::from_secs(10),
-            restored: None,
         }
     }
 }
@@ -156,12 +153,6 @@ impl ClusterBuilder {
         self
     }
 
-    /// Starts with the topics and records of a cluster that was saved; its time goes on where it was.
-    pub fn restore(mut self, saved: SavedCluster) -> Self {
-        self.restored = Some(saved);
-        self
-    }
-
     /// Starts the brokers.
     ///
     /// Must be called within a Tokio runtime; the cluster's tasks end with the [`Cluster`] or with the runtime.
@@ -187,11 +178,7 @@ impl ClusterBuilder {
         let virtual_start = matches!(self.transport, Transport::Memory(_)).then_some(IN_MEMORY_START);
         let start_time = self.start_time.or(virtual_start).unwrap_or_else(wall_time);
         let bootstrap: Vec<String> = listeners.iter().map(|(_, l)| l.local_address().to_owned()).collect();
-        let (start_time, elapsed) = match &self.restored {
-            Some(saved) => (saved.start_time, saved.at.since_start()),
-            None => (start_time, Duration::ZERO),
-        };
-        let clock = Clock::start(elapsed);
+        let clock = Clock::start(Duration::ZERO);
         let mut engine = Engine::new(EngineConfig {
             seed: self.seed,
             start_time,
@@ -201,9 +188,6 @@ impl ClusterBuilder {
             journal: self.journal,
         })
         .map_err(Error::Config)?;
-        if let Some(saved) = self.restored {
-            engine.restore(saved.state).map_err(Error::Config)?;
-        }
         for topic in self.topics {
             engine.create_topic(clock.now(), topic)?;
         }

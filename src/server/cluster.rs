@@ -6,7 +6,6 @@ use super::error::Result;
 use super::exchange::Exchange;
 use super::record::Record;
 use super::record::StoredRecord;
-use super::saved::SavedCluster;
 use super::shell::Shell;
 use crate::base::Instant;
 use crate::base::Offset;
@@ -211,19 +210,6 @@ impl Cluster {
                 }
             }
         }
-    }
-
-    /// The whole cluster as data: topics, configuration, logs and time.
-    pub fn saved(&self) -> SavedCluster {
-        self.shell.with(|engine, now| SavedCluster::new(engine, now))
-    }
-
-    /// Writes the whole cluster to a file, from which [`SavedCluster::load`] reads it.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.saved().store(path.as_ref())
     }
 
     /// Stops the brokers and waits until their ports are free.

@@ -1,6 +1,7 @@
 //! What can go wrong for the one who embeds a cluster.
 
 use crate::base::ErrorCode;
+use crate::broker::Refusal;
 use std::fmt;
 use std::time::Duration;
 
@@ -57,10 +58,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bind { address, source } => write!(
-                f,
-                "cannot listen on {address}: {source}; choose another port, or port 0 for any free one"
-            ),
+            Self::Bind { address, source } => {
+                write!(f, "cannot listen on {address}: {source}; choose another port, or port 0 for any free one")
+            }
             Self::Config(what) => f.write_str(what),
             Self::Broker { code, message } => write!(f, "{code}: {message}"),
             Self::Io { path, source } => write!(f, "{path}: {source}"),
@@ -81,6 +81,12 @@ impl std::error::Error for Error {
             Self::Line { source, .. } => Some(source),
             Self::Config(_) | Self::Broker { .. } | Self::TimedOut { .. } => None,
         }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Broker { code: refusal.code, message: refusal.message }
     }
 }
 

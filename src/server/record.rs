@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_line_describes_a_record_only_with_a_value_and_nothing_foreign() {
-        let check = |line: &str, expected: Record| assert_eq!(Record::from_json_line(line).unwrap(), expected, "{line}");
+        let check =
+            |line: &str, expected: Record| assert_eq!(Record::from_json_line(line).unwrap(), expected, "{line}");
         check(r#"{"value":null,"key":"k"}"#, Record::tombstone("k"));
         check(r#"{"value":"text","timestamp":5}"#, Record::new("text").timestamp(5));
         check(r#"{"value":[1, 2],"headers":{"h":"x"}}"#, Record::new("[1,2]").header("h", "x"));

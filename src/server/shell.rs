@@ -189,3 +189,9 @@ impl Shell {
         self.rearm.notify_one();
     }
 }
+
+impl std::fmt::Debug for Shell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shell").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,22 @@
+//! A running cluster: listeners, connections, the clock, and what a test does without a client.
+//!
+//! Not here: what a broker answers; the shell only carries bytes to the engine and back.
+
+mod builder;
+mod clock;
+mod cluster;
+mod connection;
+mod error;
+mod exchange;
+mod record;
+mod seeding;
+mod shell;
+
+pub use builder::ClusterBuilder;
+pub use cluster::Cluster;
+pub use cluster::Topic;
+pub use error::Error;
+pub use error::Result;
+pub use exchange::Exchange;
+pub use record::Record;
+pub use record::StoredRecord;
