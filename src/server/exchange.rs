@@ -83,7 +83,7 @@ impl Exchange {
     /// The request as a value; `None` for one in a version that cannot be read.
     pub fn request(&self) -> Option<Request> {
         let mut decoder = Decoder::new(self.request.body.clone(), false);
-        Request::decode(&mut decoder, self.api(), self.version()).ok()
+        Request::decode_prefix(&mut decoder, self.api(), self.version()).ok()
     }
 
     /// The answer's body as JSON by field name, if there is an answer.

@@ -29,7 +29,7 @@ pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request, usize), U
         return Err((Some(header), error));
     };
     let body_at = decoder.position();
-    match Request::decode(&mut decoder, api, header.api_version) {
+    match Request::decode_prefix(&mut decoder, api, header.api_version) {
         Ok(request) => Ok((header, request, body_at)),
         Err(error) => Err((Some(header), error)),
     }
@@ -65,4 +65,19 @@ pub fn encode_response(header: ResponseHeader, response: &Response, version: i16
     header.encode(&mut encoder, response.api_key(), version);
     response.encode(&mut encoder, version)?;
     encoder.into_frame()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// librdkafka 2.16 asks for the metadata of all topics in version 13 with an array length of four bytes where
+    /// one is enough. Kafka reads what it needs and answers, so refusing the rest would lock every such client out.
+    #[test]
+    fn a_request_with_bytes_to_spare_is_read() {
+        let frame = b"\x00\x03\x00\x0d\x00\x00\x00\x03\x00\x07rdkafka\x00\x00\x00\x00\x00\x01\x00\x00";
+        let (header, request, body_at) = decode_request(Bytes::from_static(frame)).unwrap();
+        assert_eq!((header.correlation_id, body_at), (3, 18));
+        assert!(matches!(request, Request::Metadata(metadata) if metadata.topics.is_none()));
+    }
 }

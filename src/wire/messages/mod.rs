@@ -142,16 +142,25 @@ macro_rules! apis {
                 }
             }
 
-            /// Reads the body of a request.
+            /// Reads the body of a request, to the last byte.
             ///
             /// # Errors
             /// [`DecodeError`] when the bytes are not such a request, or the version does not exist.
             pub fn decode(decoder: &mut Decoder, api: ApiKey, version: i16) -> Result<Self, DecodeError> {
-                let request = match api {
-                    $(ApiKey::$api => Self::$api(Message::decode_body(decoder, version)?),)*
-                };
+                let request = Self::decode_prefix(decoder, api, version)?;
                 decoder.finish()?;
                 Ok(request)
+            }
+
+            /// Reads the body of a request as Kafka does: bytes may follow it. librdkafka 2.16 sends three too many
+            /// when it asks for the metadata of all topics in version 13.
+            ///
+            /// # Errors
+            /// [`DecodeError`] when the bytes do not begin with such a request, or the version does not exist.
+            pub fn decode_prefix(decoder: &mut Decoder, api: ApiKey, version: i16) -> Result<Self, DecodeError> {
+                match api {
+                    $(ApiKey::$api => Message::decode_body(decoder, version).map(Self::$api),)*
+                }
             }
 
             /// Writes the body of the request.
