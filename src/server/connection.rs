@@ -98,7 +98,7 @@ impl Drop for Farewell<'_> {
 /// Turns a frame into the engine's input.
 fn decode(connection: ConnectionId, frame: Bytes) -> Input {
     match frame::decode_request(frame.clone()) {
-        Ok((header, request, body_at)) => Input::Request { connection, header, request, body: frame.slice(body_at..) },
+        Ok((header, request, body)) => Input::Request { connection, header, request, body: frame.slice(body) },
         Err((header, error)) => Input::Undecodable { connection, header, error },
     }
 }

@@ -13,15 +13,16 @@ use super::header::ResponseHeader;
 use super::messages::Request;
 use super::messages::Response;
 use bytes::Bytes;
+use std::ops::Range;
 
 /// The header of a request as far as it could be read, and what is wrong.
 pub type Undecodable = (Option<RequestHeader>, DecodeError);
 
-/// Reads a request from a frame without its length; the number tells where in the frame the body begins.
+/// Reads a request from a frame without its length; the range tells where in the frame the body is.
 ///
 /// # Errors
 /// The header as far as it could be read (`None` when not even that), and what is wrong.
-pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request, usize), Undecodable> {
+pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request, Range<usize>), Undecodable> {
     let mut decoder = Decoder::new(frame, false);
     let header = RequestHeader::decode(&mut decoder).map_err(|error| (None, error))?;
     let Some(api) = header.api() else {
@@ -30,7 +31,7 @@ pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request, usize), U
     };
     let body_at = decoder.position();
     match Request::decode_prefix(&mut decoder, api, header.api_version) {
-        Ok(request) => Ok((header, request, body_at)),
+        Ok(request) => Ok((header, request, body_at..decoder.position())),
         Err(error) => Err((Some(header), error)),
     }
 }
@@ -76,8 +77,8 @@ mod tests {
     #[test]
     fn a_request_with_bytes_to_spare_is_read() {
         let frame = b"\x00\x03\x00\x0d\x00\x00\x00\x03\x00\x07rdkafka\x00\x00\x00\x00\x00\x01\x00\x00";
-        let (header, request, body_at) = decode_request(Bytes::from_static(frame)).unwrap();
-        assert_eq!((header.correlation_id, body_at), (3, 18));
+        let (header, request, body) = decode_request(Bytes::from_static(frame)).unwrap();
+        assert_eq!((header.correlation_id, body), (3, 18..22));
         assert!(matches!(request, Request::Metadata(metadata) if metadata.topics.is_none()));
     }
 }
