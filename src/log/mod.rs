@@ -10,12 +10,15 @@
 //! ```
 
 mod append;
+mod compaction;
 mod leader_epoch;
 mod partition_log;
 mod producer_state;
 mod read;
 mod replica_log;
 mod replication;
+mod retention;
+mod saved;
 mod segment;
 mod validate;
 
@@ -39,3 +42,9 @@ pub use replica_log::ReplicaLog;
 pub use replica_log::TimestampAndOffset;
 pub use replication::ReplicaFetch;
 pub use replication::ReplicaFetched;
+pub use retention::Maintained;
+pub use saved::InvalidSavedPartition;
+pub use saved::SavedPartition;
+pub use saved::SavedProducer;
+pub use saved::SavedReplica;
+pub use saved::SavedSegment;
