@@ -22,6 +22,9 @@ mod saved;
 mod segment;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 pub use append::AppendError;
 pub use append::AppendOrigin;
 pub use append::LogAppendInfo;
