@@ -10,14 +10,20 @@
 //! ```
 
 mod append;
+mod compaction;
 mod leader_epoch;
 mod partition_log;
 mod producer_state;
 mod read;
 mod replica_log;
 mod replication;
+mod retention;
+mod saved;
 mod segment;
 mod validate;
+
+#[cfg(test)]
+mod tests;
 
 pub use append::AppendError;
 pub use append::AppendOrigin;
@@ -39,3 +45,9 @@ pub use replica_log::ReplicaLog;
 pub use replica_log::TimestampAndOffset;
 pub use replication::ReplicaFetch;
 pub use replication::ReplicaFetched;
+pub use retention::Maintained;
+pub use saved::InvalidSavedPartition;
+pub use saved::SavedPartition;
+pub use saved::SavedProducer;
+pub use saved::SavedReplica;
+pub use saved::SavedSegment;

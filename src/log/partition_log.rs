@@ -515,6 +515,34 @@ impl PartitionLog {
         self.set_isr(isr)
     }
 
+    /// Takes leadership over as it was saved, without beginning an epoch.
+    pub(super) fn restore(&mut self, leader: BrokerId, leader_epoch: LeaderEpoch, isr: Vec<BrokerId>) {
+        self.leader = leader;
+        self.leader_epoch = leader_epoch;
+        self.isr = isr;
+        self.replicate();
+    }
+
+    /// Forgets producers whose last batch is older than `expiration_ms`, the broker's `producer.id.expiration.ms`.
+    pub fn expire_producers(&mut self, now: Timestamp, expiration_ms: i64) {
+        self.replicas.iter_mut().for_each(|replica| replica.log.producers_mut().expire(now, expiration_ms));
+    }
+
+    /// Adds an empty replica on `broker`, or does nothing if there is one; it catches up at once, outside the ISR.
+    pub fn add_replica(&mut self, broker: BrokerId) {
+        if self.replica(broker).is_none() {
+            self.replicas.push(Replica::new(broker));
+            self.replicate();
+        }
+    }
+
+    /// Drops the replica on `broker`, also from the ISR; returns whether the high watermark moved.
+    pub fn remove_replica(&mut self, broker: BrokerId) -> bool {
+        self.replicas.retain(|replica| replica.broker != broker);
+        self.isr.retain(|member| *member != broker);
+        self.advance_high_watermark()
+    }
+
     /// Changes the ISR; returns whether the high watermark moved.
     pub fn set_isr(&mut self, isr: &[BrokerId]) -> bool {
         self.isr.clear();

@@ -34,7 +34,7 @@ pub struct ProducerState {
 }
 
 /// Where a batch of a producer went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct AppendedBatch {
     /// Its first sequence number.
     pub base_sequence: i32,
@@ -103,8 +103,8 @@ impl ProducerStates {
             return Ok(Some(*duplicate));
         }
         let expected = match state.batches().last() {
-            Some(last) if last.last_sequence == i32::MAX => 0,
-            Some(last) => last.last_sequence + 1,
+            // Sequence numbers go on from 0 behind the largest.
+            Some(last) => last.last_sequence.checked_add(1).unwrap_or(0),
             None => 0,
         };
         if header.base_sequence == expected { Ok(None) } else { refuse(expected) }
@@ -153,6 +153,24 @@ impl ProducerStates {
     /// Forgets producers whose last batch is older than `expiration_ms`, `producer.id.expiration.ms`.
     pub fn expire(&mut self, now: Timestamp, expiration_ms: i64) {
         self.producers.retain(|_, state| now.0.saturating_sub(state.last_timestamp.0) < expiration_ms);
+    }
+
+    /// Puts a producer back as it was saved; of its batches the last five count.
+    pub(super) fn restore(
+        &mut self,
+        id: ProducerId,
+        producer_epoch: ProducerEpoch,
+        last_timestamp: Timestamp,
+        batches: &[AppendedBatch],
+    ) {
+        let mut state = ProducerState {
+            producer_epoch,
+            last_timestamp,
+            batches: [AppendedBatch::default(); BATCHES_MAX],
+            count: 0,
+        };
+        batches.iter().for_each(|batch| state.push(*batch));
+        self.producers.insert(id, Box::new(state));
     }
 
     /// Forgets everything, before the log is read again.

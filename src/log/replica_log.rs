@@ -276,9 +276,12 @@ impl ReplicaLog {
             Self { log_start_offset: offset, log_end_offset: offset, first_dirty_offset: offset, ..Self::default() };
     }
 
-    /// Puts the history of leader epochs back, which the batches alone do not tell in full.
-    pub(super) fn set_leader_epochs(&mut self, epochs: LeaderEpochs) {
+    /// Puts everything behind the log start back as it was saved, producers aside.
+    pub(super) fn restore(&mut self, segments: Vec<Segment>, log_end_offset: Offset, epochs: LeaderEpochs) {
+        self.segments = segments.into();
+        self.log_end_offset = log_end_offset;
         self.epochs = epochs;
+        self.recount();
     }
 
     /// Counts the bytes anew after segments were rewritten.
