@@ -79,6 +79,17 @@ pub struct MessageFacts {
     pub body: &'static Struct,
 }
 
+/// The name of a field without the `r#` of names that are words of Rust.
+pub(crate) const fn field_name(identifier: &'static str) -> &'static str {
+    match identifier.as_bytes() {
+        [b'r', b'#', name @ ..] => match std::str::from_utf8(name) {
+            Ok(name) => name,
+            Err(_) => panic!("what follows `r#` is text"),
+        },
+        _ => identifier,
+    }
+}
+
 impl Versions {
     /// No version at all.
     pub const NONE: Self = Self { min: 0, max: -1 };
@@ -119,5 +130,16 @@ impl std::fmt::Display for Versions {
             (min, max) if min == max => write!(f, "{min}"),
             (min, max) => write!(f, "{min}\u{2013}{max}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_a_word_of_rust_is_written_without_its_marker() {
+        assert_eq!(field_name("r#match"), "match");
+        assert_eq!(field_name("rack_id"), "rack_id");
     }
 }

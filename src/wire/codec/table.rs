@@ -137,7 +137,7 @@ macro_rules! message {
                 name: stringify!($name),
                 fields: &[
                     $($crate::wire::schema::FieldFacts {
-                        name: stringify!($field),
+                        name: $crate::wire::schema::field_name(stringify!($field)),
                         ty: <$ty as $crate::wire::codec::Field>::TYPE,
                         versions: versions!($($v)*),
                         nullable: versions!($($($n)*)?),
@@ -145,7 +145,7 @@ macro_rules! message {
                         default: optional!($($default)?),
                     },)*
                     $($crate::wire::schema::FieldFacts {
-                        name: stringify!($tfield),
+                        name: $crate::wire::schema::field_name(stringify!($tfield)),
                         ty: <$tty as $crate::wire::codec::Field>::TYPE,
                         versions: versions!($($tv)*),
                         nullable: versions!($($($tn)*)?),
