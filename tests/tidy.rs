@@ -84,7 +84,7 @@ const BANS: &[Ban] = &[
 const RATCHETS: &[(&str, usize)] = &[("allow(", 12), (".expect(", 120)];
 
 /// More than this is two subjects.
-const LINES_MAX: usize = 900;
+const LINES_MAX: usize = 1000;
 
 use InTests::{Allowed, Banned};
 use Scope::{All, In, Pure};
