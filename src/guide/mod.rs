@@ -1,0 +1,15 @@
+//! Long reads, one chapter per question.
+//!
+//! Not here: what a function does; its own documentation says so.
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("determinism.md")]
+pub mod determinism {}
+
+#[doc = include_str!("differences.md")]
+pub mod differences {}
+
+#[doc = include_str!("other_languages.md")]
+pub mod other_languages {}
