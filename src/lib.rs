@@ -1,6 +1,7 @@
 //! A Kafka cluster that lives inside a test.
 
 pub mod base;
+pub mod client;
 pub mod config;
 pub mod net;
 pub mod wire;
