@@ -31,6 +31,11 @@ mod routing;
 mod settings;
 mod versions;
 
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
 pub use admin::Admin;
 pub use admin::AlterConfig;
 pub use admin::ClusterDescription;

@@ -338,7 +338,7 @@ impl Router {
         let mut done = Vec::new();
         for failures in 0.. {
             let known = self.metadata();
-            let (results, unanswered) = match timeout_at(deadline, self.ask_leaders(&open, deadline, &ask)).await {
+            let (results, unanswered) = match timeout_at(deadline, self.ask_leaders(&open, &ask)).await {
                 Ok(answers) => answers,
                 Err(_) => (Vec::new(), Vec::new()),
             };
@@ -375,13 +375,12 @@ impl Router {
     async fn ask_leaders<T: Clone, R>(
         &self,
         items: &[(TopicPartition, T)],
-        deadline: Instant,
         ask: &impl AsyncFn(&Connection, &[(TopicPartition, T)]) -> Result<Vec<(TopicPartition, Result<R>)>>,
     ) -> (Vec<(TopicPartition, Result<R>)>, Vec<(TopicPartition, Result<R>)>) {
         let (mut answers, mut failed) = (Vec::new(), Vec::new());
         let mut by_leader: BTreeMap<BrokerId, Vec<(TopicPartition, T)>> = BTreeMap::new();
         for (partition, item) in items {
-            match self.leader(partition, deadline).await {
+            match self.leader(partition).await {
                 Ok(leader) => by_leader.entry(leader.broker).or_default().push((partition.clone(), item.clone())),
                 Err(error) => failed.push((partition.clone(), Err(error))),
             }
@@ -399,9 +398,14 @@ impl Router {
         (answers, failed)
     }
 
-    /// The leader of a partition, whose topic is waited for.
-    async fn leader(&self, partition: &TopicPartition, deadline: Instant) -> Result<Leader> {
-        let metadata = self.topic(&partition.topic, deadline).await?;
+    /// The leader of a partition, asked for once if its topic is not known yet.
+    async fn leader(&self, partition: &TopicPartition) -> Result<Leader> {
+        let mut metadata = self.metadata();
+        if metadata.topic(partition.topic.as_str()).is_none() {
+            self.track(&partition.topic);
+            self.refresh(&metadata).await?;
+            metadata = self.metadata();
+        }
         let refuse = |code| Error::broker(code, ApiKey::Metadata).about(&partition.topic, Some(partition.partition));
         match metadata.leader(partition.topic.as_str(), partition.partition) {
             Some(leader) => Ok(leader),
