@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod broker;
+pub mod client;
 pub mod config;
 pub mod journal;
 pub mod log;
