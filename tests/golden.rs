@@ -72,7 +72,7 @@ fn without_records(value: &mut Value) {
 fn check(fixture: &Fixture) {
     let name = fixture.name();
     let (json, written) = if fixture.request {
-        let (header, request) =
+        let (header, request, _) =
             frame::decode_request(fixture.frame.clone()).unwrap_or_else(|e| panic!("{name}: {e:?}"));
         assert_eq!(header.correlation_id, fixture.correlation_id(), "{name}");
         assert_eq!(header.client_id.as_deref(), fixture.full.then_some("fixture"), "{name}");

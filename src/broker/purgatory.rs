@@ -53,11 +53,6 @@ impl Purgatory {
         self.watchers.get(&watch).map(|connections| connections.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// Whether the connection has a request here.
-    pub(super) fn holds(&self, connection: ConnectionId) -> bool {
-        self.waiting.contains_key(&connection)
-    }
-
     /// The next deadline.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| *deadline)

@@ -77,10 +77,6 @@ impl State {
         self.start_time.plus(now.since_start())
     }
 
-    pub(crate) const fn start_time(&self) -> Timestamp {
-        self.start_time
-    }
-
     /// The configuration in force on a broker.
     pub(crate) fn broker_config(&self, broker: BrokerId) -> &BrokerConfig {
         self.settings.broker(broker)

@@ -14,6 +14,7 @@ use crate::base::Uuid;
 use crate::config::ConfigError;
 use crate::config::ConfigKind;
 use crate::config::Overrides;
+use crate::config::TopicConfig;
 use crate::config::validate;
 use crate::log::PartitionLog;
 use crate::metadata::Topic;
@@ -273,6 +274,11 @@ impl State {
         self.apply_settings();
     }
 
+    /// The values in force for a topic with `own` set on it.
+    pub(super) fn topic_settings(&self, own: &Overrides) -> Arc<TopicConfig> {
+        self.settings.topic(own)
+    }
+
     /// Puts what is set in force on every log.
     fn apply_settings(&mut self) {
         for topic in self.topics.iter() {
@@ -308,8 +314,14 @@ impl State {
 
     /// Applies retention and compaction to every partition.
     pub(super) fn clean_logs(&mut self, now: Instant) {
-        let _ = now;
-        let changed: Vec<Watch> = Vec::new();
+        let timestamp = self.timestamp(now);
+        let mut changed = Vec::new();
+        for ((topic, index), log) in &mut self.partitions {
+            let done = log.maintain(timestamp);
+            if done.log_start_moved || done.compacted {
+                changed.push(Watch::Partition(*topic, *index));
+            }
+        }
         changed.into_iter().for_each(|watch| self.touch(watch));
     }
 }

@@ -144,7 +144,7 @@ impl Fake {
         let (read, write) = stream.into_split();
         let (mut reader, mut writer) = (FrameReader::new(read, 1 << 24), FrameWriter::new(write));
         while let Ok(Some(frame)) = reader.next().await {
-            let (header, request) = match decode_request(frame) {
+            let (header, request, _) = match decode_request(frame) {
                 Ok(request) => request,
                 Err((header, error)) => panic!("the client sent {header:?}: {error}"),
             };

@@ -6,16 +6,17 @@ use super::cluster::Cluster;
 use super::connection;
 use super::error::Error;
 use super::error::Result;
+use super::saved::SavedCluster;
 use super::shell::Shell;
 use crate::base::BrokerId;
 use crate::base::Seed;
 use crate::base::Timestamp;
+use crate::broker::Broker;
 use crate::broker::Engine;
 use crate::broker::EngineConfig;
 use crate::broker::NewTopic;
 use crate::broker::Release;
 use crate::journal::JournalLimits;
-use crate::metadata::Broker;
 use crate::net::Listener;
 use crate::net::Transport;
 use crate::net::memory::Network;
@@ -42,6 +43,7 @@ pub struct ClusterBuilder {
     start_time: Option<Timestamp>,
     journal: JournalLimits,
     wait_deadline: Duration,
+    restored: Option<SavedCluster>,
 }
 
 impl Default for ClusterBuilder {
@@ -59,6 +61,7 @@ impl Default for ClusterBuilder {
             start_time: None,
             journal: JournalLimits::default(),
             wait_deadline: Duration::from_secs(10),
+            restored: None,
         }
     }
 }
@@ -153,6 +156,14 @@ impl ClusterBuilder {
         self
     }
 
+    /// Starts with the topics and records of a cluster that was saved, on as many brokers; its time goes on.
+    pub fn restore(mut self, saved: SavedCluster) -> Self {
+        self.brokers = u16::try_from(saved.0.brokers()).unwrap_or(u16::MAX);
+        self.start_time = Some(saved.0.timestamp());
+        self.restored = Some(saved);
+        self
+    }
+
     /// Starts the brokers.
     ///
     /// Must be called within a Tokio runtime; the cluster's tasks end with the [`Cluster`] or with the runtime.
@@ -178,7 +189,7 @@ impl ClusterBuilder {
         let virtual_start = matches!(self.transport, Transport::Memory(_)).then_some(IN_MEMORY_START);
         let start_time = self.start_time.or(virtual_start).unwrap_or_else(wall_time);
         let bootstrap: Vec<String> = listeners.iter().map(|(_, l)| l.local_address().to_owned()).collect();
-        let clock = Clock::start(Duration::ZERO);
+        let clock = Clock::start();
         let mut engine = Engine::new(EngineConfig {
             seed: self.seed,
             start_time,
@@ -188,6 +199,9 @@ impl ClusterBuilder {
             journal: self.journal,
         })
         .map_err(Error::Config)?;
+        if let Some(saved) = self.restored {
+            engine.restore(saved.0).map_err(Error::Config)?;
+        }
         for topic in self.topics {
             engine.create_topic(clock.now(), topic)?;
         }

@@ -2,7 +2,6 @@
 
 use crate::base::Instant;
 use crate::base::Timestamp;
-use std::time::Duration;
 use std::time::SystemTime;
 
 /// The time since a cluster's start, as Tokio tells it: real, or virtual under a paused runtime.
@@ -12,10 +11,9 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Starts now, `elapsed` being already on the clock (a restored cluster goes on where it was saved).
-    pub(super) fn start(elapsed: Duration) -> Self {
-        let now = tokio::time::Instant::now();
-        Self { start: now.checked_sub(elapsed).unwrap_or(now) }
+    /// Starts now.
+    pub(super) fn start() -> Self {
+        Self { start: tokio::time::Instant::now() }
     }
 
     /// The time since the start.

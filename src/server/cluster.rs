@@ -6,6 +6,7 @@ use super::error::Result;
 use super::exchange::Exchange;
 use super::record::Record;
 use super::record::StoredRecord;
+use super::saved::SavedCluster;
 use super::shell::Shell;
 use crate::base::Instant;
 use crate::base::Offset;
@@ -210,6 +211,19 @@ impl Cluster {
                 }
             }
         }
+    }
+
+    /// The whole cluster as data: what a restart keeps.
+    pub fn saved(&self) -> SavedCluster {
+        SavedCluster(self.shell.with(|engine, now| engine.save(now)))
+    }
+
+    /// Writes the whole cluster to a file, from which [`SavedCluster::load`] reads it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.saved().store(path.as_ref())
     }
 
     /// Stops the brokers and waits until their ports are free.

@@ -9,6 +9,7 @@ mod connection;
 mod error;
 mod exchange;
 mod record;
+mod saved;
 mod seeding;
 mod shell;
 
@@ -20,3 +21,4 @@ pub use error::Result;
 pub use exchange::Exchange;
 pub use record::Record;
 pub use record::StoredRecord;
+pub use saved::SavedCluster;

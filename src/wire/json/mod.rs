@@ -17,7 +17,7 @@
 //! assert_eq!(json::to_json(facts, bytes, 1).unwrap(), json!({"key": "shipping", "key_type": 0}));
 //! ```
 
-mod base64;
+pub(crate) mod base64;
 mod error;
 mod read;
 mod write;
