@@ -22,6 +22,7 @@ mod snapshot;
 mod state;
 mod topics;
 
+pub use crate::metadata::Broker;
 pub use api::Support;
 pub use api::support;
 pub use engine::Engine;
