@@ -1,0 +1,279 @@
+//! The arguments, read into types that cannot be wrong.
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use rehearsal::NewTopic;
+use rehearsal::broker::Release;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A Kafka cluster that lives inside a test.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    /// Log more: -v what happens, -vv every connection, -vvv everything
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(super) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Start a cluster and serve it until interrupted
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Serve),
+    /// Show which APIs are served, in which versions
+    Apis(Apis),
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  rehearsal serve --topic orders:6
+  rehearsal serve --brokers 3 --topic orders:6:3 --topic-config orders:cleanup.policy=compact
+  rehearsal serve --seed-file orders.jsonl --seed-file today.jsonl=shipments
+  rehearsal serve --port 0 --json        # any free port; addresses as one line of JSON, for scripts
+
+A line of a seed file is a value as JSON, or describes a record:
+  {\"key\":\"order-1\",\"value\":{\"paid\":true},\"headers\":{\"channel\":\"web\"},\"partition\":3,\"timestamp\":1772438375314}";
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// How many brokers
+    #[arg(short, long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(super) brokers: u16,
+
+    /// The address that brokers listen on and advertise
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(super) host: String,
+
+    /// The first broker's port, the others take the ports after it; 0 for any free ports
+    #[arg(short, long, default_value_t = 9092)]
+    pub(super) port: u16,
+
+    /// A rack; give several, and brokers take them in turn
+    #[arg(long = "rack", value_name = "RACK")]
+    pub(super) racks: Vec<String>,
+
+    /// A topic, with its partitions (1) and replicas per partition (at most 3)
+    #[arg(short, long = "topic", value_name = "NAME[:PARTITIONS[:REPLICAS]]")]
+    pub(super) topics: Vec<TopicSpec>,
+
+    /// A configuration of a topic, by Kafka's name
+    #[arg(long = "topic-config", value_name = "TOPIC:NAME=VALUE")]
+    pub(super) topic_configs: Vec<TopicConfig>,
+
+    /// A configuration of all brokers, by Kafka's name
+    #[arg(long = "broker-config", value_name = "NAME=VALUE")]
+    pub(super) broker_configs: Vec<BrokerConfig>,
+
+    /// Records to start with, one per line, for the topic of the file's name or the one given
+    #[arg(short, long = "seed-file", value_name = "FILE[=TOPIC]")]
+    pub(super) seed_files: Vec<SeedFile>,
+
+    /// Be an older Kafka: offer and accept what that release did
+    #[arg(long, value_name = "VERSION", value_parser = release)]
+    pub(super) kafka_version: Option<String>,
+
+    /// The number from which ids and all other chance follow
+    #[arg(long = "random-seed", value_name = "NUMBER", default_value_t = 0)]
+    pub(super) seed: u64,
+
+    /// Print the addresses as one line of JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Apis {
+    /// What is left of it when an older Kafka is emulated
+    #[arg(long, value_name = "VERSION", value_parser = release)]
+    pub(super) kafka_version: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Accepts the text of a release; the text is what the library takes.
+fn release(text: &str) -> Result<String, String> {
+    text.parse::<Release>().map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// `orders`, `orders:6` or `orders:6:3`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TopicSpec {
+    name: String,
+    partitions: u16,
+    replicas: Option<u16>,
+}
+
+impl FromStr for TopicSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split(':');
+        let name = parts.next().unwrap_or_default();
+        let mut number = |what: &str| match parts.next().map(|part| (part, part.parse::<u16>())) {
+            None => Ok(None),
+            Some((_, Ok(number))) if number > 0 => Ok(Some(number)),
+            Some((part, _)) => Err(format!("`{part}` is no number of {what}; write {TOPIC_FORM}")),
+        };
+        let partitions = number("partitions")?.unwrap_or(1);
+        let replicas = number("replicas")?;
+        if name.is_empty() || parts.next().is_some() {
+            return Err(format!("write {TOPIC_FORM}"));
+        }
+        Ok(Self { name: name.to_owned(), partitions, replicas })
+    }
+}
+
+const TOPIC_FORM: &str = "NAME[:PARTITIONS[:REPLICAS]], for example `orders:6` or `orders:6:3`";
+
+/// `orders:cleanup.policy=compact`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TopicConfig {
+    topic: String,
+    name: String,
+    value: String,
+}
+
+impl FromStr for TopicConfig {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=').and_then(|(left, value)| Some((left.split_once(':')?, value)));
+        match parts {
+            Some(((topic, name), value)) if !topic.is_empty() && !name.is_empty() => {
+                Ok(Self { topic: topic.to_owned(), name: name.to_owned(), value: value.to_owned() })
+            }
+            _ => Err("write TOPIC:NAME=VALUE, for example `orders:cleanup.policy=compact`".to_owned()),
+        }
+    }
+}
+
+/// `num.partitions=6`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BrokerConfig {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+impl FromStr for BrokerConfig {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok(Self { name: name.to_owned(), value: value.to_owned() }),
+            _ => Err("write NAME=VALUE, for example `num.partitions=6`".to_owned()),
+        }
+    }
+}
+
+/// `orders.jsonl`, or `today.jsonl=orders`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SeedFile {
+    pub(super) path: PathBuf,
+    pub(super) topic: String,
+}
+
+impl FromStr for SeedFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (path, topic) = match text.rsplit_once('=') {
+            Some((path, topic)) => (PathBuf::from(path), topic.to_owned()),
+            None => {
+                let path = PathBuf::from(text);
+                let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+                (path, stem)
+            }
+        };
+        if path.as_os_str().is_empty() || topic.is_empty() {
+            return Err("write FILE or FILE=TOPIC, for example `orders.jsonl=orders`".to_owned());
+        }
+        Ok(Self { path, topic })
+    }
+}
+
+/// The topics to be created: those named, with what is configured for them.
+///
+/// # Errors
+/// A sentence when something is configured for a topic that is not named.
+pub(super) fn new_topics(topics: &[TopicSpec], configs: &[TopicConfig]) -> Result<Vec<NewTopic>, String> {
+    let mut new: Vec<NewTopic> = topics
+        .iter()
+        .map(|spec| {
+            let topic = NewTopic::new(&spec.name, spec.partitions.into());
+            match spec.replicas {
+                Some(replicas) => topic.replication_factor(i16::try_from(replicas).unwrap_or(i16::MAX)),
+                None => topic,
+            }
+        })
+        .collect();
+    for config in configs {
+        let Some(topic) = new.iter_mut().find(|topic| topic.name == config.topic) else {
+            let (topic, name) = (&config.topic, &config.name);
+            return Err(format!(
+                "`{name}` is for topic `{topic}`, which is not there; add --topic {topic}:<partitions>"
+            ));
+        };
+        topic.configs.insert(config.name.clone(), config.value.clone());
+    }
+    Ok(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn clap_finds_no_fault_with_the_arguments() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_topic_is_a_name_with_numbers() {
+        let check = |text: &str, expected: Result<(&str, u16, Option<u16>), &str>| match (text.parse(), expected) {
+            (Ok(TopicSpec { name, partitions, replicas }), Ok(expected)) => {
+                assert_eq!((name.as_str(), partitions, replicas), expected, "{text}");
+            }
+            (Err(error), Err(words)) => assert!(error.contains(words), "{text}: {error}"),
+            (parsed, _) => panic!("{text}: {parsed:?}"),
+        };
+        check("orders", Ok(("orders", 1, None)));
+        check("orders:6", Ok(("orders", 6, None)));
+        check("orders:6:3", Ok(("orders", 6, Some(3))));
+        check("orders:six", Err("`six` is no number of partitions; write NAME[:PARTITIONS[:REPLICAS]]"));
+        check("orders:6:0", Err("`0` is no number of replicas"));
+        check("orders:6:3:1", Err("for example `orders:6`"));
+        check(":6", Err("write NAME"));
+    }
+
+    #[test]
+    fn a_seed_file_is_for_the_topic_of_its_name_or_the_one_given() {
+        let check = |text: &str, expected: Option<(&str, &str)>| {
+            let parsed = text.parse::<SeedFile>().ok().map(|file| (file.path, file.topic));
+            assert_eq!(parsed, expected.map(|(path, topic)| (PathBuf::from(path), topic.to_owned())), "{text}");
+        };
+        check("fixtures/orders.jsonl", Some(("fixtures/orders.jsonl", "orders")));
+        check("a=b/today.jsonl=orders", Some(("a=b/today.jsonl", "orders")));
+        check("today.jsonl=", None);
+        check("", None);
+    }
+
+    #[test]
+    fn a_configuration_belongs_to_a_named_topic() {
+        let specs = ["orders:6:2".parse().unwrap()];
+        let config = |text: &str| [text.parse().unwrap()];
+        let topics = new_topics(&specs, &config("orders:cleanup.policy=compact,delete")).unwrap();
+        let expected = NewTopic::new("orders", 6).replication_factor(2).config("cleanup.policy", "compact,delete");
+        assert_eq!(topics, [expected]);
+        assert!(new_topics(&specs, &config("ordres:retention.ms=1")).unwrap_err().contains("--topic ordres:"));
+        assert!("orders.retention.ms=1".parse::<TopicConfig>().is_err());
+        assert!("num.partitions".parse::<BrokerConfig>().is_err());
+    }
+}
