@@ -48,13 +48,18 @@ def version():
 def jars():
     """Returns the folder with Kafka's jars, and fills it the first time."""
     folder = HERE.parent / "cache" / f"kafka-{version()}"
+    copy_jars(HERE / "pom.xml", folder)
+    return folder
+
+
+def copy_jars(pom, folder):
+    """Lets Maven put the jars that `pom` names into `folder`, unless that was done before."""
     if not (folder / "complete").exists():
         subprocess.run(
-            ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
+            ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies",
              f"-DoutputDirectory={folder}", "-DincludeScope=runtime"],
             check=True, stdout=sys.stderr)
         (folder / "complete").touch()
-    return folder
 
 
 def free_ports(count):

@@ -62,7 +62,7 @@ def create(name, partitions=1, rf=1, configs=None, assignments=None, validate_on
         options["assignments"] = assignments
     else:
         options.update(num_partitions=partitions, replication_factor=rf)
-    reply = admin.create_topics({raw_name or topic(name): options}, validate_only=validate_only, raise_errors=False)
+    reply = admin.create_topics({topic(name) if raw_name is None else raw_name: options}, validate_only=validate_only, raise_errors=False)
     row = reply["topics"][0]
     answer = outcome(row)
     for field in ("num_partitions", "replication_factor"):
@@ -107,7 +107,7 @@ B0, B1, B2 = BROKERS[0], BROKERS[1], BROKERS[2]
 ask("create.plain", create, "plain", 3, 1, KEEP)
 ask("create.with_configs", create, "configured", 1, 3, {
     **KEEP, "cleanup.policy": "compact", "min.insync.replicas": "2", "max.message.bytes": "2000", "segment.bytes": "1048576"})
-ask("create.assigned", create, "assigned", configs=KEEP, assignments={0: [B0, B1], 1: [B1, B2], 2: [B2]})
+ask("create.assigned", create, "assigned", configs=KEEP, assignments={0: [B0, B1], 1: [B1, B2], 2: [B2, B0]})
 ask("create.validate_only", create, "validated", 2, 2, validate_only=True)
 ask("create.default_counts", create, "defaults", -1, -1, KEEP)
 ask("create.log_append_time", create, "append-time", 1, 1, {**KEEP, "message.timestamp.type": "LogAppendTime"})
@@ -124,9 +124,9 @@ ask("create.bad_enum", create, "bad", 1, 1, {"cleanup.policy": "burn"})
 ask("create.bad_compression", create, "bad", 1, 1, {"compression.type": "brotli"})
 ask("create.bad_boolean", create, "bad", 1, 1, {"unclean.leader.election.enable": "maybe"})
 ask("create.null_config", create, "bad", 1, 1, {"retention.ms": None})
-for title, bad in [("space", "kp bad name"), ("empty", ""), ("dot", "."), ("dots", ".."), ("long", "x" * 250), ("slash", "a/b")]:
-    ask(f"create.name_{title}", create, "bad", raw_name=bad) if bad else ask(
-        f"create.name_{title}", lambda: outcome(admin.create_topics({"": {"num_partitions": 1, "replication_factor": 1}}, raise_errors=False)["topics"][0]))
+for title, bad in [("space", "kp bad name"), ("dot", "."), ("dots", ".."), ("long", "x" * 250), ("slash", "a/b")]:
+    ask(f"create.name_{title}", create, "bad", raw_name=bad)
+ask("create.name_empty", create, "", raw_name="")
 ask("create.collides", create, "collision.a", 1, 1)
 ask("create.collides_with", create, "collision_a", 1, 1)
 ask("create.assignment_gap", create, "bad", assignments={0: [B0], 2: [B1]})
@@ -170,7 +170,7 @@ ask("create.codecs", create, "codecs", 1, 1, KEEP)
 for codec in CODECS:
     ask(f"produce.{codec}", send, topic("codecs"), five(codec), compression_type=None if codec == "none" else codec)
 ODD = [
-    {"key": b"headers", "value": b"v", "headers": [("a", b"1"), ("a", b"2"), ("empty", b""), ("null", None)], "partition": 1, "timestamp_ms": BASE},
+    {"key": b"headers", "value": b"v", "headers": [("a", b"1"), ("a", b"2"), ("empty", b"")], "partition": 1, "timestamp_ms": BASE},
     {"key": b"tombstone", "value": None, "partition": 1, "timestamp_ms": BASE + 5},
     {"key": None, "value": b"no key", "partition": 1, "timestamp_ms": BASE + 3},
     {"key": b"", "value": b"", "partition": 1, "timestamp_ms": BASE + 4},
@@ -313,9 +313,6 @@ ask("configs.replace_absent", replace_all, "absent", {"retention.ms": "1"})
 ask("configs.broker_set", alter, "BROKER", str(B0), {"log.cleaner.threads": ("SET", "2")})
 ask("configs.broker_after_set", lambda: settle(lambda: configs("BROKER", str(B0), ["log.cleaner.threads"], synonyms=True), lambda c: c["log.cleaner.threads"]["value"] == "2"))
 ask("configs.broker_read_only", alter, "BROKER", str(B0), {"broker.rack": ("SET", "r")})
-ask("configs.broker_default_set", alter, "BROKER", "", {"log.retention.ms": ("SET", "77777777")})
-ask("configs.topic_sees_broker_default", lambda: settle(lambda: configs("TOPIC", topic("auto"), ["retention.ms"], synonyms=True), lambda c: c["retention.ms"]["value"] == "77777777"))
-ask("configs.broker_default_delete", alter, "BROKER", "", {"log.retention.ms": ("DELETE", None)})
 ask("configs.broker_delete", alter, "BROKER", str(B0), {"log.cleaner.threads": ("DELETE", None)})
 ask("configs.list_topics", lambda: sorted(t for t in admin.list_config_resources(["TOPIC"])["topic"] if t.startswith("kp-")))
 ask("configs.list_brokers", lambda: sorted(n and name_broker(int(n)) for n in admin.list_config_resources(["BROKER"])["broker"]))
