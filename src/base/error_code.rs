@@ -165,7 +165,7 @@ error_codes! {
     STREAMS_INVALID_TOPOLOGY = 130, final;
     STREAMS_INVALID_TOPOLOGY_EPOCH = 131, final;
     STREAMS_TOPOLOGY_FENCED = 132, final;
-    SHARE_SESSION_LIMIT_REACHED = 133, final;
+    SHARE_SESSION_LIMIT_REACHED = 133, retriable;
 }
 
 impl ErrorCode {
@@ -250,5 +250,11 @@ mod tests {
         for code in ErrorCode::all() {
             assert_eq!(ErrorCode::from_name(code.name().unwrap()), Some(code));
         }
+    }
+
+    /// Kafka's exception for it extends `RetriableException`; a share consumer waits for a free session.
+    #[test]
+    fn a_full_share_session_cache_is_retriable() {
+        assert!(ErrorCode::SHARE_SESSION_LIMIT_REACHED.is_retriable());
     }
 }
