@@ -133,3 +133,11 @@ fn without_a_leader_nothing_is_appended_and_nothing_forgotten() {
     log.elect(BrokerId(1), LeaderEpoch(2), &[BrokerId(1)]);
     assert_eq!(append(&mut log, &batch(&[("a", "1")])).unwrap().base_offset, Offset(2));
 }
+
+#[test]
+fn an_empty_partition_is_small() {
+    let log = partition(1, TopicConfig::default());
+    let held = size_of::<PartitionLog>() + size_of_val(log.replicas()) + size_of_val(log.isr());
+    let history = log.replicas()[0].log().leader_epochs().entries();
+    assert!(held + 4 * size_of_val(history) < 400, "{held} bytes");
+}
