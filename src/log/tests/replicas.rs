@@ -53,7 +53,8 @@ fn a_truncated_replica_knows_its_producers_as_before() {
     log.set_replicating(BrokerId(1), false);
     append(&mut log, &sequenced(1, 0, 1, 1)).unwrap();
     log.elect(BrokerId(1), LeaderEpoch(1), &[BrokerId(0), BrokerId(1)]);
-    // The retry of the lost batch is no duplicate any more, at either replica.
+    log.elect(BrokerId(0), LeaderEpoch(2), &[BrokerId(0), BrokerId(1)]);
+    // The retry of the lost batch is no duplicate any more where it was lost.
     let info = append(&mut log, &sequenced(1, 0, 1, 1)).unwrap();
     assert_eq!((info.base_offset, info.is_duplicate), (Offset(1), false));
     assert_eq!(contents(&log, 0), contents(&log, 1));
