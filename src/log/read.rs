@@ -42,10 +42,11 @@ impl Default for LogRead {
 
 impl LogRead {
     /// Lays out `batches`, which were read for `from`.
-    pub(super) fn collect<'a>(from: Offset, batches: impl Iterator<Item = &'a Batch> + Clone) -> Self {
-        let count = batches.clone().count();
+    pub(super) fn collect<'a>(from: Offset, batches: impl Iterator<Item = &'a Batch>) -> Self {
+        let batches: Vec<&Batch> = batches.collect();
+        let count = batches.len();
         let mut heads = BytesMut::with_capacity(count * HEADER_SIZE);
-        batches.clone().for_each(|batch| heads.extend_from_slice(&batch.header.encode()));
+        batches.iter().for_each(|batch| heads.extend_from_slice(&batch.header.encode()));
         let mut heads = heads.freeze();
         let mut read = Self {
             slices: Vec::with_capacity(2 * count),

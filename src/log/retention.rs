@@ -67,7 +67,7 @@ impl ReplicaLog {
     /// The size of the first segment, if it has records and all of them are below `high_watermark`.
     fn first_segment_below(&self, high_watermark: Offset) -> Option<u64> {
         let first = self.segments.front()?;
-        let end = self.segments.get(1).map_or(self.log_end_offset(), |next| next.base_offset);
+        let end = self.segments.get(1).map_or_else(|| self.log_end_offset(), |next| next.base_offset);
         (end <= high_watermark && !(first.entries.is_empty() && self.segments.len() == 1)).then_some(first.size)
     }
 }

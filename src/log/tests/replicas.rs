@@ -53,7 +53,8 @@ fn a_truncated_replica_knows_its_producers_as_before() {
     log.set_replicating(BrokerId(1), false);
     append(&mut log, &sequenced(1, 0, 1, 1)).unwrap();
     log.elect(BrokerId(1), LeaderEpoch(1), &[BrokerId(0), BrokerId(1)]);
-    // The retry of the lost batch is no duplicate any more, at either replica.
+    log.elect(BrokerId(0), LeaderEpoch(2), &[BrokerId(0), BrokerId(1)]);
+    // The retry of the lost batch is no duplicate any more where it was lost.
     let info = append(&mut log, &sequenced(1, 0, 1, 1)).unwrap();
     assert_eq!((info.base_offset, info.is_duplicate), (Offset(1), false));
     assert_eq!(contents(&log, 0), contents(&log, 1));
@@ -132,4 +133,12 @@ fn without_a_leader_nothing_is_appended_and_nothing_forgotten() {
     assert_eq!((log.high_watermark(), log.log_end_offset()), (Offset(2), Offset(2)));
     log.elect(BrokerId(1), LeaderEpoch(2), &[BrokerId(1)]);
     assert_eq!(append(&mut log, &batch(&[("a", "1")])).unwrap().base_offset, Offset(2));
+}
+
+#[test]
+fn an_empty_partition_is_small() {
+    let log = partition(1, TopicConfig::default());
+    let held = size_of::<PartitionLog>() + size_of_val(log.replicas()) + size_of_val(log.isr());
+    let history = log.replicas()[0].log().leader_epochs().entries();
+    assert!(held + 4 * size_of_val(history) < 400, "{held} bytes");
 }
