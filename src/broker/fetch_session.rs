@@ -94,9 +94,9 @@ impl FetchSessions {
             let partitions: Vec<_> = named().collect();
             let mut session = None;
             if request.session_epoch == 0 && !partitions.is_empty() && self.make_room(now, slots) {
-                let members = partitions.iter().map(|(wanted, fetch)| {
-                    (wanted.clone(), Member { fetch: fetch.clone(), told: None })
-                });
+                let members = partitions
+                    .iter()
+                    .map(|(wanted, fetch)| (wanted.clone(), Member { fetch: fetch.clone(), told: None }));
                 let members = members.collect();
                 session = Some(self.insert(Session { epoch: 1, by_id, members, used: now }, ids));
             }

@@ -139,7 +139,8 @@ impl FromStr for Release {
         if text == "latest" {
             return Ok(Self::NEWEST);
         }
-        let chosen = |name: &&str| text.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let chosen =
+            |name: &&str| text.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         match NAMES.iter().position(|name| chosen(&name)) {
             Some(column) => Ok(Self(Some(column))),
             None => Err(InvalidRelease(text.to_owned())),

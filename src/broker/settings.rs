@@ -39,11 +39,7 @@ impl Settings {
             let config = BrokerConfig::new(&layers);
             (broker.id, (layers, config))
         });
-        Ok(Self {
-            brokers: layers.collect(),
-            groups: BTreeMap::new(),
-            client_metrics: BTreeMap::new(),
-        })
+        Ok(Self { brokers: layers.collect(), groups: BTreeMap::new(), client_metrics: BTreeMap::new() })
     }
 
     /// What is set on a broker.

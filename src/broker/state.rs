@@ -181,7 +181,6 @@ impl State {
     pub(super) fn take_touched(&mut self) -> Option<Watch> {
         self.touched.pop_first()
     }
-
 }
 
 /// A version 4 UUID from `rng`, never one that Kafka reserves.

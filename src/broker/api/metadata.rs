@@ -74,8 +74,7 @@ fn find(
     if state.topics.get(name).is_none() {
         if !may_create || !state.auto_create_topics() {
             let legal = TopicName::new(name).is_ok();
-            let code =
-                if legal { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::INVALID_TOPIC_EXCEPTION };
+            let code = if legal { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::INVALID_TOPIC_EXCEPTION };
             return refused(code);
         }
         if let Err(refusal) = state.auto_create_topic(name) {
