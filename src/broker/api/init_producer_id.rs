@@ -34,3 +34,35 @@ pub(super) fn handle(
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::api::testing::TestCluster;
+
+    #[test]
+    fn every_idempotent_producer_gets_an_id_of_its_own() {
+        let mut cluster = TestCluster::new(1);
+        let mut check = |version: i16, expected: i64| {
+            let response = cluster.ask(version, InitProducerIdRequest::default());
+            assert_eq!((response.error_code, response.producer_id, response.producer_epoch), (0, expected, 0));
+        };
+        check(0, 0);
+        check(2, 1);
+        check(5, 2);
+    }
+
+    #[test]
+    fn a_transactional_id_finds_no_coordinator() {
+        let mut cluster = TestCluster::new(1);
+        let mut check = |id: &str, expected: ErrorCode| {
+            let request =
+                InitProducerIdRequest { transactional_id: Some(id.into()), ..InitProducerIdRequest::default() };
+            let response = cluster.ask(5, request);
+            assert_eq!((response.error_code, response.producer_id), (expected.code(), -1));
+            assert_eq!(response.producer_epoch, -1);
+        };
+        check("", ErrorCode::INVALID_REQUEST);
+        check("t", ErrorCode::COORDINATOR_NOT_AVAILABLE);
+    }
+}

@@ -8,6 +8,8 @@ mod init_producer_id;
 mod list_offsets;
 mod metadata;
 mod produce;
+#[cfg(test)]
+mod testing;
 
 use super::outcome::Outcome;
 use super::outcome::RequestContext;
