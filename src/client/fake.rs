@@ -13,7 +13,6 @@ use crate::net::Stream;
 use crate::net::Transport;
 use crate::net::memory::Network;
 use crate::wire::ApiKey;
-use crate::wire::Message;
 use crate::wire::Request;
 use crate::wire::RequestHeader;
 use crate::wire::Response;
@@ -463,9 +462,4 @@ impl FakePartition {
         let found = records.into_iter().find(|record| record.timestamp.0 >= timestamp);
         found.map_or((-1, -1), |record| (record.offset.0, record.timestamp.0))
     }
-}
-
-/// An answer in which nothing has a value, for tests of what the client then does.
-pub(super) fn empty<M: Message + Into<Response>>() -> Response {
-    M::default().into()
 }

@@ -27,6 +27,7 @@ mod clock;
 mod connection;
 mod error;
 mod metadata;
+mod producer;
 mod routing;
 mod settings;
 mod versions;
@@ -54,6 +55,16 @@ pub use metadata::Broker;
 pub use metadata::Metadata;
 pub use metadata::Partition;
 pub use metadata::Topic;
+pub use producer::Acks;
+pub use producer::Choice;
+pub use producer::Delivery;
+pub use producer::Partitioner;
+pub use producer::Producer;
+pub use producer::ProducerBuilder;
+pub use producer::ProducerRecord;
+pub use producer::RecordMetadata;
+pub use producer::RoundRobinPartitioner;
+pub use producer::StickyPartitioner;
 pub use routing::Target;
 pub use settings::ClientBuilder;
 
@@ -123,6 +134,11 @@ impl Client {
     /// What manages topics and their configuration.
     pub fn admin(&self) -> Admin {
         Admin::new(Arc::clone(&self.router))
+    }
+
+    /// Settings of a producer to change before it is built.
+    pub fn producer(&self) -> ProducerBuilder {
+        ProducerBuilder::new(Arc::clone(&self.router))
     }
 
     /// What is known of brokers, and of the topics that this client uses.

@@ -22,6 +22,7 @@ use crate::wire::messages::metadata::MetadataRequest;
 use crate::wire::messages::metadata::MetadataRequestTopic;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -80,6 +81,9 @@ pub enum Target {
     /// This broker.
     Broker(BrokerId),
 }
+
+/// The result for each partition.
+pub(super) type Answers<R> = Vec<(TopicPartition, Result<R>)>;
 
 /// Nothing is left half done under these locks, so one that a panic has poisoned is as good as any.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -276,8 +280,8 @@ impl Router {
         }
         self.track(name);
         let operation = "waiting for a topic's metadata";
-        self.until(deadline, operation, async |known: &Arc<Metadata>| {
-            self.refresh(known).await?;
+        self.until(deadline, operation, |known| async move {
+            self.refresh(&known).await?;
             let metadata = self.metadata();
             match metadata.topics.get(name) {
                 Some(topic) if !topic.partitions.is_empty() => Ok(metadata),
@@ -292,18 +296,19 @@ impl Router {
     }
 
     /// Tries until it works, fails for good, or the time is up.
-    pub(super) async fn until<T>(
+    ///
+    /// `attempt` gets what is known of the cluster when it begins.
+    pub(super) async fn until<T, F: Future<Output = Result<T>>>(
         &self,
         deadline: Instant,
         operation: &'static str,
-        attempt: impl AsyncFn(&Arc<Metadata>) -> Result<T>,
+        attempt: impl Fn(Arc<Metadata>) -> F,
     ) -> Result<T> {
         let started = Instant::now();
         let mut failures = 0;
         let mut last = None;
         loop {
-            let known = self.metadata();
-            match timeout_at(deadline, attempt(&known)).await {
+            match timeout_at(deadline, attempt(self.metadata())).await {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error)) if !error.is_retriable() => return Err(error),
                 Ok(Err(error)) => {
@@ -326,22 +331,21 @@ impl Router {
     /// Asks the leaders of some partitions, each for its own, until every partition has an answer that counts.
     ///
     /// `ask` gets those of one leader. Partitions that are answered with a retriable code are asked again.
-    pub(super) async fn on_leaders<T: Clone, R>(
+    pub(super) async fn on_leaders<T: Clone, R, F: Future<Output = Result<Answers<R>>>>(
         &self,
         operation: &'static str,
         items: Vec<(TopicPartition, T)>,
-        ask: impl AsyncFn(&Connection, &[(TopicPartition, T)]) -> Result<Vec<(TopicPartition, Result<R>)>>,
-    ) -> Vec<(TopicPartition, Result<R>)> {
+        ask: impl Fn(Arc<Connection>, Vec<(TopicPartition, T)>) -> F,
+    ) -> Answers<R> {
         let started = Instant::now();
         let deadline = started + self.settings.api_timeout;
         let mut open = items;
         let mut done = Vec::new();
         for failures in 0.. {
             let known = self.metadata();
-            let (results, unanswered) = match timeout_at(deadline, self.ask_leaders(&open, &ask)).await {
-                Ok(answers) => answers,
-                Err(_) => (Vec::new(), Vec::new()),
-            };
+            // Those without an answer in time stay open.
+            let asked = timeout_at(deadline, self.ask_leaders(&open, &ask)).await;
+            let (results, unanswered) = asked.unwrap_or_default();
             let mut last = BTreeMap::new();
             for (partition, result) in results.into_iter().chain(unanswered) {
                 match result {
@@ -372,11 +376,11 @@ impl Router {
         done
     }
 
-    async fn ask_leaders<T: Clone, R>(
+    async fn ask_leaders<T: Clone, R, F: Future<Output = Result<Answers<R>>>>(
         &self,
         items: &[(TopicPartition, T)],
-        ask: &impl AsyncFn(&Connection, &[(TopicPartition, T)]) -> Result<Vec<(TopicPartition, Result<R>)>>,
-    ) -> (Vec<(TopicPartition, Result<R>)>, Vec<(TopicPartition, Result<R>)>) {
+        ask: &impl Fn(Arc<Connection>, Vec<(TopicPartition, T)>) -> F,
+    ) -> (Answers<R>, Answers<R>) {
         let (mut answers, mut failed) = (Vec::new(), Vec::new());
         let mut by_leader: BTreeMap<BrokerId, Vec<(TopicPartition, T)>> = BTreeMap::new();
         for (partition, item) in items {
@@ -386,13 +390,14 @@ impl Router {
             }
         }
         for (leader, group) in by_leader {
+            let partitions: Vec<TopicPartition> = group.iter().map(|(partition, _)| partition.clone()).collect();
             let result = match self.broker(leader).await {
-                Ok(connection) => ask(&connection, &group).await,
+                Ok(connection) => ask(connection, group).await,
                 Err(error) => Err(error),
             };
             match result {
                 Ok(rows) => answers.extend(rows),
-                Err(error) => failed.extend(group.into_iter().map(|(partition, _)| (partition, Err(error.clone())))),
+                Err(error) => failed.extend(partitions.into_iter().map(|partition| (partition, Err(error.clone())))),
             }
         }
         (answers, failed)
@@ -428,12 +433,13 @@ impl Router {
         verdict: impl Fn(&R::Response) -> ErrorCode,
     ) -> Result<R::Response> {
         let deadline = Instant::now() + self.settings.api_timeout;
-        self.until(deadline, R::KEY.name(), async |known: &Arc<Metadata>| {
+        let verdict = &verdict;
+        self.until(deadline, R::KEY.name(), |known| async move {
             let connection = match self.target(target).await {
                 Ok(connection) => connection,
                 Err(error) => {
                     // The broker may have moved, or there may be another controller.
-                    self.refresh(known).await?;
+                    self.refresh(&known).await?;
                     return Err(error);
                 }
             };
@@ -441,7 +447,7 @@ impl Router {
             let code = verdict(&response);
             if code.is_error() && code.is_retriable() {
                 if matches!(code, ErrorCode::NOT_CONTROLLER | ErrorCode::NOT_LEADER_OR_FOLLOWER) {
-                    self.refresh(known).await?;
+                    self.refresh(&known).await?;
                 }
                 return Err(Error::broker(code, R::KEY));
             }

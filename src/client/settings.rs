@@ -160,7 +160,11 @@ impl ClientBuilder {
         });
         let deadline = Instant::now() + self.settings.api_timeout;
         let router = Router::new(self.settings);
-        router.until(deadline, "connecting", async |known| router.refresh(known).await).await?;
+        let refresh = |known: Arc<super::metadata::Metadata>| {
+            let router = &router;
+            async move { router.refresh(&known).await }
+        };
+        router.until(deadline, "connecting", refresh).await?;
         Ok(Client { router: Arc::new(router) })
     }
 }

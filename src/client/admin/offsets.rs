@@ -4,6 +4,7 @@ use super::super::TopicPartition;
 use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::error::Result;
+use super::super::routing::Answers;
 use super::super::routing::Router;
 use super::Admin;
 use super::PerItem;
@@ -16,6 +17,7 @@ use crate::wire::ApiKey;
 use crate::wire::messages::list_offsets::ListOffsetsPartition;
 use crate::wire::messages::list_offsets::ListOffsetsRequest;
 use crate::wire::messages::list_offsets::ListOffsetsTopic;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Which offset of a partition is meant.
@@ -75,7 +77,7 @@ impl Admin {
 pub(in crate::client) async fn list_offsets(
     router: &Router,
     specs: Vec<(TopicPartition, OffsetSpec)>,
-) -> Vec<(TopicPartition, Result<Option<ListedOffset>>)> {
+) -> Answers<Option<ListedOffset>> {
     let timeout_ms = i32::try_from(router.settings.request_timeout.as_millis()).unwrap_or(i32::MAX);
     router
         .on_leaders("ListOffsets", specs, async |connection, rows| ask(router, connection, rows, timeout_ms).await)
@@ -84,10 +86,10 @@ pub(in crate::client) async fn list_offsets(
 
 async fn ask(
     router: &Router,
-    connection: &Connection,
-    rows: &[(TopicPartition, OffsetSpec)],
+    connection: Arc<Connection>,
+    rows: Vec<(TopicPartition, OffsetSpec)>,
     timeout_ms: i32,
-) -> Result<Vec<(TopicPartition, Result<Option<ListedOffset>>)>> {
+) -> Result<Answers<Option<ListedOffset>>> {
     let api = ApiKey::ListOffsets;
     let version = connection.version(api, i16::MAX)?;
     if rows.iter().any(|(_, spec)| spec.on_wire().1 > version) {

@@ -1,6 +1,7 @@
 //! Topics and brokers.
 
 use super::super::TopicPartition;
+use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::error::Result;
 use super::super::metadata::Broker;
@@ -31,6 +32,7 @@ use crate::wire::messages::describe_cluster::DescribeClusterRequest;
 use crate::wire::messages::metadata::MetadataRequest;
 use crate::wire::messages::metadata::MetadataRequestTopic;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A topic to create; by default with as many partitions and replicas as the broker's configuration says.
 /// ```
@@ -292,7 +294,7 @@ impl Admin {
     ) -> PerItem<TopicPartition, Offset> {
         let timeout_ms = self.timeout_ms();
         let items = before.into_iter().collect();
-        let ask = async |connection: &super::super::connection::Connection, rows: &[(TopicPartition, Offset)]| {
+        let ask = |connection: Arc<Connection>, rows: Vec<(TopicPartition, Offset)>| async move {
             let row = |(partition, offset): &(TopicPartition, Offset)| DeleteRecordsTopic {
                 name: partition.topic.as_str().into(),
                 partitions: vec![DeleteRecordsPartition {
