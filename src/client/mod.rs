@@ -25,6 +25,7 @@ mod admin;
 mod backoff;
 mod clock;
 mod connection;
+mod consumer;
 mod error;
 mod metadata;
 mod producer;
@@ -49,6 +50,12 @@ pub use admin::NewTopic;
 pub use admin::OffsetSpec;
 pub use admin::PerItem;
 pub use clock::Clock;
+pub use consumer::Consumer;
+pub use consumer::ConsumerBuilder;
+pub use consumer::ConsumerRecord;
+pub use consumer::OffsetReset;
+pub use consumer::RecordStream;
+pub use consumer::StartFrom;
 pub use error::Error;
 pub use error::Result;
 pub use metadata::Broker;
@@ -139,6 +146,11 @@ impl Client {
     /// Settings of a producer to change before it is built.
     pub fn producer(&self) -> ProducerBuilder {
         ProducerBuilder::new(Arc::clone(&self.router))
+    }
+
+    /// Settings of a consumer to change before it is built.
+    pub fn consumer(&self) -> ConsumerBuilder {
+        ConsumerBuilder::new(Arc::clone(&self.router))
     }
 
     /// What is known of brokers, and of the topics that this client uses.

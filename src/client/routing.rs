@@ -247,16 +247,6 @@ impl Router {
         result
     }
 
-    /// Asks for metadata if what is known is too old.
-    pub(super) async fn refresh_if_old(&self) -> Result<()> {
-        let known = self.metadata();
-        let at = self.refreshing.lock().await.at;
-        match at {
-            Some(at) if at.elapsed() < self.settings.metadata_age_max => Ok(()),
-            _ => self.refresh(&known).await,
-        }
-    }
-
     async fn ask(&self, topics: BTreeSet<TopicName>) -> Result<()> {
         let connection = self.any().await?;
         let row = |topic: TopicName| MetadataRequestTopic { name: Some(topic.as_str().into()), ..Default::default() };

@@ -1,0 +1,428 @@
+//! The task that keeps one long poll under way at every broker that leads an assigned partition.
+//!
+//! Not here: what is handed out when.
+
+use super::super::TopicPartition;
+use super::super::admin::ListedOffset;
+use super::super::admin::OffsetSpec;
+use super::super::admin::list_offsets;
+use super::super::error::Error;
+use super::super::error::Result;
+use super::super::metadata::Leader;
+use super::super::metadata::Metadata;
+use super::super::routing::Answers;
+use super::super::routing::Router;
+use super::super::routing::lock;
+use super::Shared;
+use super::session::Plan;
+use super::session::Session;
+use super::session::Want;
+use crate::base::BrokerId;
+use crate::base::ErrorCode;
+use crate::base::Offset;
+use crate::base::PartitionIndex;
+use crate::base::TopicName;
+use crate::base::Uuid;
+use crate::wire::ApiKey;
+use crate::wire::batch::Batch;
+use crate::wire::batch::BatchError;
+use crate::wire::messages::fetch::FetchPartition;
+use crate::wire::messages::fetch::FetchRequest;
+use crate::wire::messages::fetch::FetchResponse;
+use crate::wire::messages::fetch::FetchTopic;
+use crate::wire::messages::fetch::ForgottenTopic;
+use crate::wire::messages::fetch::PartitionData;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio::time::sleep_until;
+
+pub(super) struct Fetcher {
+    shared: Arc<Shared>,
+    router: Arc<Router>,
+    work: JoinSet<Done>,
+    sessions: BTreeMap<BrokerId, Session>,
+    /// What each broker is being asked, with the bytes that its answer may bring.
+    in_flight: BTreeMap<BrokerId, usize>,
+    connecting: BTreeSet<BrokerId>,
+    refreshing: bool,
+}
+
+/// The partitions that a fetch is about, by generation and offset.
+type Asked = BTreeMap<TopicPartition, (u64, Offset)>;
+
+enum Done {
+    Fetched(BrokerId, Asked, Result<(FetchResponse, Vec<Row>)>),
+    Found(BTreeMap<TopicPartition, u64>, Answers<Option<ListedOffset>>),
+    Connected(BrokerId, Result<()>),
+    Refreshed(Result<()>),
+}
+
+/// A row of an answer whose batches have been cut apart and checked beside the task.
+struct Row {
+    topic: Result<TopicName, Uuid>,
+    data: PartitionData,
+    bytes: usize,
+    batches: Result<Vec<Batch>, BatchError>,
+}
+
+impl Fetcher {
+    pub(super) fn new(shared: Arc<Shared>, router: Arc<Router>) -> Self {
+        Self {
+            shared,
+            router,
+            work: JoinSet::new(),
+            sessions: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            connecting: BTreeSet::new(),
+            refreshing: false,
+        }
+    }
+
+    /// Runs until the consumer is gone.
+    pub(super) async fn run(mut self) {
+        let mut refresh_at = Instant::now() + self.router.settings.metadata_age_max;
+        loop {
+            let Some(wake) = self.step() else { break };
+            let wake = wake.map_or(refresh_at, |wake| wake.min(refresh_at));
+            tokio::select! {
+                biased;
+                Some(done) = self.work.join_next() => match done {
+                    Ok(done) => self.on_done(done),
+                    // Only a panic of ours ends a task early; it must not be lost.
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+                () = self.shared.wake.notified() => {}
+                () = sleep_until(wake) => {}
+            }
+            if Instant::now() >= refresh_at {
+                refresh_at = Instant::now() + self.router.settings.metadata_age_max;
+                self.refresh();
+            }
+        }
+    }
+
+    /// Asks for what is wanted now, and says when to look again even if nothing happens; `None` ends the task.
+    fn step(&mut self) -> Option<Option<Instant>> {
+        let now = Instant::now();
+        let shared = Arc::clone(&self.shared);
+        let mut state = lock(&shared.state);
+        if state.closed {
+            return None;
+        }
+        let metadata = self.router.metadata();
+        let mut searches: Vec<(TopicPartition, OffsetSpec)> = Vec::new();
+        let mut generations = BTreeMap::new();
+        let mut wanted: BTreeMap<BrokerId, BTreeMap<TopicPartition, Want>> = BTreeMap::new();
+        let mut asked: BTreeMap<BrokerId, Asked> = BTreeMap::new();
+        let mut unknown = false;
+        let mut wake: Option<Instant> = None;
+        for (partition, position) in &mut state.partitions {
+            if let Some(not_before) = position.not_before.filter(|not_before| *not_before > now) {
+                wake = Some(wake.map_or(not_before, |wake| wake.min(not_before)));
+            }
+            if !position.is_active(now) {
+                continue;
+            }
+            let offset = match position.fetch {
+                Ok(offset) => offset,
+                Err(spec) => {
+                    position.looking = true;
+                    searches.push((partition.clone(), spec));
+                    generations.insert(partition.clone(), position.generation);
+                    continue;
+                }
+            };
+            let Some(leader) = metadata.leader(partition.topic.as_str(), partition.partition) else {
+                self.router.track(&partition.topic);
+                unknown = true;
+                continue;
+            };
+            let topic_id = metadata.topic(partition.topic.as_str()).map(|topic| topic.id).unwrap_or_default();
+            let want = Want { topic_id, offset, leader_epoch: leader.epoch };
+            wanted.entry(leader.broker).or_default().insert(partition.clone(), want);
+            asked.entry(leader.broker).or_default().insert(partition.clone(), (position.generation, offset));
+        }
+        let buffered = state.buffered;
+        drop(state);
+        if !searches.is_empty() {
+            let router = Arc::clone(&self.router);
+            self.work.spawn(async move { Done::Found(generations, list_offsets(&router, searches).await) });
+        }
+        if unknown {
+            self.refresh();
+        }
+        for (broker, wanted) in wanted {
+            let taken = buffered + self.in_flight.values().sum::<usize>();
+            if self.in_flight.contains_key(&broker) || taken >= self.shared.settings.prefetch_bytes {
+                continue;
+            }
+            let room = self.shared.settings.prefetch_bytes - taken;
+            let asked = asked.remove(&broker).unwrap_or_default();
+            self.fetch(broker, &wanted, asked, room);
+        }
+        Some(wake)
+    }
+
+    fn refresh(&mut self) {
+        if !self.refreshing {
+            self.refreshing = true;
+            let router = Arc::clone(&self.router);
+            let known = router.metadata();
+            self.work.spawn(async move { Done::Refreshed(router.refresh(&known).await) });
+        }
+    }
+
+    fn fetch(&mut self, broker: BrokerId, wanted: &BTreeMap<TopicPartition, Want>, asked: Asked, room: usize) {
+        let Some(connection) = self.router.ready(broker) else {
+            if self.connecting.insert(broker) {
+                let router = Arc::clone(&self.router);
+                self.work.spawn(async move { Done::Connected(broker, router.broker(broker).await.map(|_| ())) });
+            }
+            return;
+        };
+        let settings = &self.shared.settings;
+        let by_id = wanted.values().all(|want| !want.topic_id.is_zero());
+        // From version 13 on topics go by their ids alone.
+        let version = connection.version(ApiKey::Fetch, if by_id { i16::MAX } else { 12 });
+        let session = self.sessions.entry(broker).or_default();
+        let bytes_max = settings.fetch_bytes_max.min(room);
+        let started = version.and_then(|version| {
+            let plan = session.plan(wanted, version >= 13);
+            let request = request(plan, settings, bytes_max);
+            connection.start(&request, version, settings.fetch_wait_max)
+        });
+        match started {
+            Ok(answer) => {
+                self.in_flight.insert(broker, bytes_max);
+                self.work.spawn(async move {
+                    let result = answer.get().await.map(|response| open(response));
+                    Done::Fetched(broker, asked, result)
+                });
+            }
+            Err(error) => {
+                session.restart();
+                self.on_fetch_failed(&asked, &error);
+            }
+        }
+    }
+
+    fn on_done(&mut self, done: Done) {
+        match done {
+            Done::Fetched(broker, asked, result) => {
+                self.in_flight.remove(&broker);
+                match result {
+                    Ok((response, rows)) => self.on_response(broker, &asked, &response, rows),
+                    Err(error) => {
+                        self.sessions.entry(broker).or_default().restart();
+                        self.on_fetch_failed(&asked, &error);
+                    }
+                }
+            }
+            Done::Found(generations, answers) => self.on_found(&generations, answers),
+            Done::Connected(broker, result) => {
+                self.connecting.remove(&broker);
+                // A new connection knows nothing of the old one's session, though the broker may.
+                self.sessions.entry(broker).or_default().restart();
+                if let Err(error) = result {
+                    tracing::debug!(%broker, %error, "a broker cannot be reached");
+                    self.refresh();
+                }
+            }
+            Done::Refreshed(result) => {
+                self.refreshing = false;
+                if let Err(error) = result {
+                    tracing::debug!(%error, "metadata could not be refreshed");
+                }
+            }
+        }
+    }
+
+    /// The request as a whole failed.
+    fn on_fetch_failed(&mut self, asked: &Asked, error: &Error) {
+        tracing::debug!(%error, "a fetch failed");
+        let mut waker = None;
+        {
+            let mut state = lock(&self.shared.state);
+            for (partition, (generation, _)) in asked {
+                if error.is_retriable() {
+                    let failures = state.partitions.get(partition).map_or(0, |position| position.failures);
+                    let until = Instant::now() + self.router.retry_delay(failures);
+                    state.delay(partition, *generation, until);
+                } else {
+                    let woken = state.on_failure(partition, *generation, error.clone());
+                    waker = waker.or(woken);
+                }
+            }
+        }
+        waker.into_iter().for_each(Waker::wake);
+        if error.is_retriable() {
+            self.refresh();
+        }
+    }
+
+    fn on_found(&mut self, generations: &BTreeMap<TopicPartition, u64>, answers: Answers<Option<ListedOffset>>) {
+        let mut waker = None;
+        {
+            let mut state = lock(&self.shared.state);
+            for (partition, result) in answers {
+                let Some(generation) = generations.get(&partition) else { continue };
+                match result {
+                    Ok(found) => state.on_found(&partition, *generation, found.map(|found| found.offset)),
+                    Err(error) if error.is_retriable() => {
+                        // It was tried for long enough to say so, and is tried on.
+                        state.delay(&partition, *generation, Instant::now() + self.router.retry_delay(0));
+                        waker = waker.or(state.tell(error));
+                    }
+                    Err(error) => {
+                        let woken = state.on_failure(&partition, *generation, error);
+                        waker = waker.or(woken);
+                    }
+                }
+            }
+        }
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn on_response(&mut self, broker: BrokerId, asked: &Asked, response: &FetchResponse, rows: Vec<Row>) {
+        let code = ErrorCode::new(response.error_code);
+        let session = self.sessions.entry(broker).or_default();
+        if !session.on_answer(code, response.session_id) {
+            let lost = matches!(
+                code,
+                ErrorCode::FETCH_SESSION_ID_NOT_FOUND
+                    | ErrorCode::INVALID_FETCH_SESSION_EPOCH
+                    | ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR
+            );
+            if !lost {
+                self.on_fetch_failed(asked, &Error::broker(code, ApiKey::Fetch));
+            }
+            return;
+        }
+        let metadata = self.router.metadata();
+        let mut refresh = false;
+        let mut waker = None;
+        {
+            let shared = Arc::clone(&self.shared);
+            let mut state = lock(&shared.state);
+            for row in rows {
+                let Some(partition) = row.partition(&metadata) else { continue };
+                let Some((generation, from)) = asked.get(&partition).copied() else { continue };
+                let code = ErrorCode::new(row.data.error_code);
+                let error = || Error::broker(code, ApiKey::Fetch).about(&partition.topic, Some(partition.partition));
+                let woken = match code {
+                    ErrorCode::NONE => match row.batches {
+                        Ok(batches) => {
+                            let high_watermark = row.data.high_watermark.into();
+                            state.on_batches(&partition, generation, from, batches, row.bytes, high_watermark)
+                        }
+                        Err(error) => {
+                            let reason = format!("the records of {partition} from offset {from} on: {error}");
+                            state.on_failure(&partition, generation, Error::protocol(ApiKey::Fetch, reason))
+                        }
+                    },
+                    ErrorCode::OFFSET_OUT_OF_RANGE => {
+                        state.on_out_of_range(&partition, generation, self.shared.settings.reset, error())
+                    }
+                    code if code.is_retriable() => {
+                        let current = &row.data.current_leader;
+                        let leader = Leader { broker: current.leader_id.into(), epoch: current.leader_epoch.into() };
+                        let learned = self.router.learn_leader(partition.topic.as_str(), partition.partition, leader);
+                        refresh |= !learned;
+                        let failures = state.partitions.get(&partition).map_or(0, |position| position.failures);
+                        state.delay(&partition, generation, Instant::now() + self.router.retry_delay(failures));
+                        None
+                    }
+                    _ => state.on_failure(&partition, generation, error()),
+                };
+                waker = waker.or(woken);
+            }
+        }
+        waker.into_iter().for_each(Waker::wake);
+        if refresh {
+            self.refresh();
+        }
+    }
+}
+
+impl Row {
+    fn partition(&self, metadata: &Metadata) -> Option<TopicPartition> {
+        let topic = match &self.topic {
+            Ok(name) => name.clone(),
+            Err(id) => metadata.name_of(*id)?.clone(),
+        };
+        Some(TopicPartition { topic, partition: PartitionIndex(self.data.partition_index) })
+    }
+}
+
+fn request(plan: Plan, settings: &super::Settings, bytes_max: usize) -> FetchRequest {
+    let wire_size = |bytes: usize| i32::try_from(bytes).unwrap_or(i32::MAX);
+    let mut request = FetchRequest {
+        max_wait_ms: i32::try_from(settings.fetch_wait_max.as_millis()).unwrap_or(i32::MAX),
+        min_bytes: wire_size(settings.fetch_bytes_min),
+        max_bytes: wire_size(bytes_max),
+        session_id: plan.session_id,
+        session_epoch: plan.session_epoch,
+        ..Default::default()
+    };
+    // Partitions come in order, so those of one topic stand together.
+    for (partition, want) in plan.fetch {
+        let row = FetchPartition {
+            partition: partition.partition.0,
+            current_leader_epoch: want.leader_epoch.0,
+            fetch_offset: want.offset.0,
+            partition_max_bytes: wire_size(settings.partition_bytes_max.min(bytes_max)),
+            ..Default::default()
+        };
+        match request.topics.last_mut() {
+            Some(topic) if &*topic.topic == partition.topic.as_str() => topic.partitions.push(row),
+            _ => request.topics.push(FetchTopic {
+                topic: partition.topic.as_str().into(),
+                topic_id: want.topic_id,
+                partitions: vec![row],
+                ..Default::default()
+            }),
+        }
+    }
+    for (partition, topic_id) in plan.forget {
+        match request.forgotten_topics_data.last_mut() {
+            Some(topic) if &*topic.topic == partition.topic.as_str() && topic.topic_id == topic_id => {
+                topic.partitions.push(partition.partition.0);
+            }
+            _ => request.forgotten_topics_data.push(ForgottenTopic {
+                topic: partition.topic.as_str().into(),
+                topic_id,
+                partitions: vec![partition.partition.0],
+                ..Default::default()
+            }),
+        }
+    }
+    request
+}
+
+/// Cuts the batches of an answer apart and checks them; the answer keeps its head.
+fn open(mut response: FetchResponse) -> (FetchResponse, Vec<Row>) {
+    let mut rows = Vec::new();
+    for topic in std::mem::take(&mut response.responses) {
+        let name = if topic.topic_id.is_zero() {
+            TopicName::new(&topic.topic).map_err(|_| Uuid::ZERO)
+        } else {
+            Err(topic.topic_id)
+        };
+        for mut data in topic.partitions {
+            let records = data.records.take().unwrap_or_default().into_bytes();
+            let bytes = records.len();
+            let checked = |batch: Result<Batch, BatchError>| batch.and_then(|batch| batch.verify().map(|()| batch));
+            let batches = Batch::split(&records).ignoring_partial_tail().map(checked).collect();
+            rows.push(Row { topic: name.clone(), data, bytes, batches });
+        }
+    }
+    (response, rows)
+}
+
+/// How long at most a broker is asked to wait; kept here so that the request time-out can be added to it.
+pub(super) const FETCH_WAIT_DEFAULT: Duration = Duration::from_millis(500);

@@ -1,0 +1,301 @@
+//! Where each assigned partition stands, and what has been fetched and not handed out. It is told the time.
+//!
+//! Not here: fetching.
+
+use super::super::TopicPartition;
+use super::super::admin::OffsetSpec;
+use super::super::error::Error;
+use super::OffsetReset;
+use super::StartFrom;
+use crate::base::LeaderEpoch;
+use crate::base::Offset;
+use crate::wire::batch::Batch;
+use crate::wire::batch::Record;
+use crate::wire::batch::RecordIter;
+use crate::wire::batch::TimestampType;
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::task::Waker;
+use tokio::time::Instant;
+
+/// All that a consumer and its fetching task share.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) partitions: BTreeMap<TopicPartition, Position>,
+    ready: VecDeque<Chunk>,
+    /// The fetched bytes that have not been handed out completely.
+    pub(super) buffered: usize,
+    failures: VecDeque<Error>,
+    waker: Option<Waker>,
+    pub(super) closed: bool,
+    next_generation: u64,
+}
+
+/// Where one partition stands.
+#[derive(Debug)]
+pub(super) struct Position {
+    /// A fetch that was made for another generation does not count.
+    pub(super) generation: u64,
+    /// What to fetch next; `Err` as long as it has to be looked up.
+    pub(super) fetch: Result<Offset, OffsetSpec>,
+    /// What to hand out next, once that is known.
+    pub(super) next: Option<Offset>,
+    pub(super) high_watermark: Option<Offset>,
+    pub(super) paused: bool,
+    /// The user has been told of an error that does not pass; only seeking helps.
+    pub(super) halted: bool,
+    /// The offset is being looked up.
+    pub(super) looking: bool,
+    pub(super) not_before: Option<Instant>,
+    pub(super) failures: u32,
+}
+
+/// What one fetch brought of one partition.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) partition: TopicPartition,
+    pub(super) bytes: usize,
+    /// The next offset to hand out.
+    pub(super) next: Offset,
+    batches: std::vec::IntoIter<Batch>,
+    records: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    records: RecordIter,
+    end: Offset,
+    leader_epoch: LeaderEpoch,
+    timestamp_type: TimestampType,
+}
+
+/// A record with what only its batch knows.
+pub(super) struct Opened {
+    pub(super) record: Record,
+    pub(super) leader_epoch: LeaderEpoch,
+    pub(super) timestamp_type: TimestampType,
+}
+
+impl StartFrom {
+    const fn fetch(self) -> Result<Offset, OffsetSpec> {
+        match self {
+            Self::Earliest => Err(OffsetSpec::Earliest),
+            Self::Latest => Err(OffsetSpec::Latest),
+            Self::Timestamp(timestamp) => Err(OffsetSpec::Timestamp(timestamp)),
+            Self::Offset(offset) => Ok(offset),
+        }
+    }
+}
+
+impl State {
+    /// Replaces the assignment.
+    pub(super) fn assign(&mut self, partitions: Vec<(TopicPartition, StartFrom)>) {
+        self.partitions.clear();
+        self.ready.clear();
+        self.buffered = 0;
+        for (partition, start) in partitions {
+            self.place(partition, start);
+        }
+    }
+
+    /// Adds a partition, or moves one that is assigned.
+    pub(super) fn place(&mut self, partition: TopicPartition, start: StartFrom) {
+        self.drop_chunks(&partition);
+        self.next_generation += 1;
+        let fetch = start.fetch();
+        let paused = self.partitions.get(&partition).is_some_and(|position| position.paused);
+        let position = Position {
+            generation: self.next_generation,
+            fetch,
+            next: fetch.ok(),
+            high_watermark: None,
+            paused,
+            halted: false,
+            looking: false,
+            not_before: None,
+            failures: 0,
+        };
+        self.partitions.insert(partition, position);
+    }
+
+    /// Stops or resumes handing out records. What was fetched is fetched again later, so that it blocks nobody.
+    pub(super) fn set_paused(&mut self, partition: &TopicPartition, paused: bool) -> bool {
+        if paused {
+            self.drop_chunks(partition);
+        }
+        let Some(position) = self.partitions.get_mut(partition) else { return false };
+        if paused && !position.paused {
+            if let (Some(next), Ok(_)) = (position.next, position.fetch) {
+                position.fetch = Ok(next);
+            }
+            self.next_generation += 1;
+            position.generation = self.next_generation;
+            position.looking = false;
+        }
+        position.paused = paused;
+        true
+    }
+
+    fn drop_chunks(&mut self, partition: &TopicPartition) {
+        let dropped = self.ready.iter().filter(|chunk| chunk.partition == *partition).map(|chunk| chunk.bytes).sum();
+        self.ready.retain(|chunk| chunk.partition != *partition);
+        self.release(dropped);
+    }
+
+    /// Gives back the room that a chunk took.
+    pub(super) fn release(&mut self, bytes: usize) {
+        self.buffered = self.buffered.saturating_sub(bytes);
+    }
+
+    /// The next chunk, or an error that the user has to know, or nothing yet; then `waker` is woken later.
+    pub(super) fn take(&mut self, waker: &Waker) -> Option<Result<Chunk, Error>> {
+        // Errors come behind what was fetched before them.
+        if let Some(chunk) = self.ready.pop_front() {
+            return Some(Ok(chunk));
+        }
+        if let Some(error) = self.failures.pop_front() {
+            return Some(Err(error));
+        }
+        self.waker = Some(waker.clone());
+        None
+    }
+
+    /// Takes in what a fetch from `from` brought. Gives whom to wake.
+    pub(super) fn on_batches(
+        &mut self,
+        partition: &TopicPartition,
+        generation: u64,
+        from: Offset,
+        batches: Vec<Batch>,
+        bytes: usize,
+        high_watermark: Offset,
+    ) -> Option<Waker> {
+        let position = self.partitions.get_mut(partition)?;
+        if position.generation != generation || position.fetch != Ok(from) {
+            return None;
+        }
+        position.high_watermark = Some(high_watermark);
+        position.failures = 0;
+        let end = batches.last()?.header.last_offset().plus(1);
+        position.fetch = Ok(end.max(from));
+        self.buffered += bytes;
+        let partition = partition.clone();
+        self.ready.push_back(Chunk { partition, bytes, next: from, batches: batches.into_iter(), records: None });
+        self.waker.take()
+    }
+
+    /// Takes in an offset that was looked up.
+    pub(super) fn on_found(&mut self, partition: &TopicPartition, generation: u64, found: Option<Offset>) {
+        let Some(position) = self.partitions.get_mut(partition) else { return };
+        if position.generation != generation {
+            return;
+        }
+        position.looking = false;
+        match found {
+            Some(offset) => {
+                position.fetch = Ok(offset);
+                // What was fetched before may still have to be handed out.
+                if !self.ready.iter().any(|chunk| chunk.partition == *partition) {
+                    position.next = Some(offset);
+                }
+            }
+            // No record is as young as that: wait for one.
+            None => position.fetch = Err(OffsetSpec::Latest),
+        }
+    }
+
+    /// The offset is not in the log any more, or not yet.
+    pub(super) fn on_out_of_range(
+        &mut self,
+        partition: &TopicPartition,
+        generation: u64,
+        reset: OffsetReset,
+        error: Error,
+    ) -> Option<Waker> {
+        let spec = match reset {
+            OffsetReset::Earliest => OffsetSpec::Earliest,
+            OffsetReset::Latest => OffsetSpec::Latest,
+            OffsetReset::None => return self.on_failure(partition, generation, error),
+        };
+        let position = self.partitions.get_mut(partition)?;
+        if position.generation == generation {
+            tracing::info!(%partition, ?spec, "the offset is out of range and is reset");
+            position.fetch = Err(spec);
+        }
+        None
+    }
+
+    /// An error that does not pass: the user is told once, and the partition rests.
+    pub(super) fn on_failure(&mut self, partition: &TopicPartition, generation: u64, error: Error) -> Option<Waker> {
+        let position = self.partitions.get_mut(partition)?;
+        if position.generation != generation {
+            return None;
+        }
+        position.looking = false;
+        position.halted = true;
+        self.tell(error)
+    }
+
+    /// Tells the user of an error. Gives whom to wake.
+    pub(super) fn tell(&mut self, error: Error) -> Option<Waker> {
+        self.failures.push_back(error);
+        self.waker.take()
+    }
+
+    /// An error that may pass.
+    pub(super) fn delay(&mut self, partition: &TopicPartition, generation: u64, until: Instant) {
+        let position = self.partitions.get_mut(partition).filter(|position| position.generation == generation);
+        if let Some(position) = position {
+            position.failures = position.failures.saturating_add(1);
+            position.not_before = Some(until);
+            position.looking = false;
+        }
+    }
+}
+
+impl Position {
+    /// Whether it wants something of a broker at this moment.
+    pub(super) fn is_active(&self, now: Instant) -> bool {
+        !self.paused && !self.halted && !self.looking && self.not_before.is_none_or(|not_before| not_before <= now)
+    }
+}
+
+impl Chunk {
+    /// The next record; `None` when all have been handed out.
+    pub(super) fn next_record(
+        &mut self,
+        decompressed_max: usize,
+    ) -> Result<Option<Opened>, crate::wire::batch::BatchError> {
+        loop {
+            if let Some(open) = &mut self.records {
+                match open.records.next() {
+                    Some(record) => {
+                        let record = record?;
+                        // A batch may begin before the offset that was asked for.
+                        if record.offset < self.next {
+                            continue;
+                        }
+                        self.next = record.offset.plus(1);
+                        let (leader_epoch, timestamp_type) = (open.leader_epoch, open.timestamp_type);
+                        return Ok(Some(Opened { record, leader_epoch, timestamp_type }));
+                    }
+                    None => {
+                        // Compaction may have taken the last records of the batch away.
+                        self.next = self.next.max(open.end);
+                        self.records = None;
+                    }
+                }
+            }
+            let Some(batch) = self.batches.next() else { return Ok(None) };
+            let end = batch.header.last_offset().plus(1);
+            if batch.header.attributes.is_control() {
+                self.next = self.next.max(end);
+                continue;
+            }
+            let records = batch.records_within(decompressed_max)?;
+            let timestamp_type = batch.header.timestamp_type();
+            let leader_epoch = batch.header.partition_leader_epoch;
+            self.records = Some(Open { records, end, leader_epoch, timestamp_type });
+        }
+    }
+}
