@@ -134,10 +134,8 @@ fn random_request(rng: &mut Rng) -> (i16, Request) {
         }
         2 => {
             let timestamp = -1 - i64::try_from(rng.below(3)).unwrap();
-            let row =
-                ListOffsetsPartition { partition_index: partition, timestamp, ..ListOffsetsPartition::default() };
-            let topic =
-                ListOffsetsTopic { name: name.into(), partitions: vec![row], ..ListOffsetsTopic::default() };
+            let row = ListOffsetsPartition { partition_index: partition, timestamp, ..ListOffsetsPartition::default() };
+            let topic = ListOffsetsTopic { name: name.into(), partitions: vec![row], ..ListOffsetsTopic::default() };
             (7, ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..ListOffsetsRequest::default() }.into())
         }
         _ => {

@@ -16,6 +16,7 @@ use crate::journal::Event;
 use crate::log::AppendOrigin;
 use crate::wire::batch::Batch;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Engine {
     /// What time it is in the world of records.
@@ -26,6 +27,12 @@ impl Engine {
     /// The largest request that brokers read, in bytes: `socket.request.max.bytes`.
     pub fn request_bytes_max(&self) -> usize {
         self.state.broker_config(self.state.brokers.controller()).socket_request_max_bytes
+    }
+
+    /// How long a connection may be silent before it is closed: `connections.max.idle.ms`; `None` for ever.
+    pub fn connection_idle_max(&self) -> Option<Duration> {
+        let ms = self.state.broker_config(self.state.brokers.controller()).connections_max_idle_ms;
+        u64::try_from(ms).ok().map(Duration::from_millis)
     }
 
     /// Creates a topic.

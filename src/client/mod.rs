@@ -77,6 +77,7 @@ pub use settings::ClientBuilder;
 
 use crate::base::PartitionIndex;
 use crate::base::TopicName;
+use crate::net::Endpoint;
 use crate::wire::RequestMessage;
 use routing::Router;
 use settings::Settings;
@@ -124,13 +125,13 @@ fn legal(topic: &str) -> Result<TopicName> {
 }
 
 impl Client {
-    /// Connects with default settings to the cluster of which `bootstrap_servers` (`host:port`, separated by commas)
-    /// are some brokers.
+    /// Connects with default settings: to bootstrap servers (`host:port`, separated by commas), or to a cluster inside
+    /// this process.
     ///
     /// # Errors
     /// As [`ClientBuilder::connect`].
-    pub async fn connect(bootstrap_servers: &str) -> Result<Self> {
-        Self::builder().bootstrap_servers(bootstrap_servers).connect().await
+    pub async fn connect(to: impl Into<Endpoint>) -> Result<Self> {
+        Self::builder().endpoint(to).connect().await
     }
 
     /// Settings to change before connecting.
@@ -163,6 +164,19 @@ impl Client {
     /// # Errors
     /// [`Error`], but never for a code inside the answer.
     pub async fn call<R: RequestMessage>(&self, target: Target, request: &R) -> Result<R::Response> {
-        self.router.target(target).await?.call(request, i16::MAX).await
+        self.call_at_most(target, request, i16::MAX).await
+    }
+
+    /// Sends one request as [`Client::call`] does, in no higher version than `version`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call_at_most<R: RequestMessage>(
+        &self,
+        target: Target,
+        request: &R,
+        version: i16,
+    ) -> Result<R::Response> {
+        self.router.target(target).await?.call(request, version).await
     }
 }

@@ -8,6 +8,7 @@ use super::error::Error;
 use super::error::Result;
 use super::routing::Router;
 use crate::base::Seed;
+use crate::net::Endpoint;
 use crate::net::Transport;
 use bytestring::ByteString;
 use std::sync::Arc;
@@ -66,6 +67,17 @@ impl ClientBuilder {
     pub fn bootstrap_servers(mut self, servers: &str) -> Self {
         let addresses = servers.split(',').map(str::trim).filter(|address| !address.is_empty());
         self.settings.bootstrap_servers = addresses.map(str::to_owned).collect();
+        self
+    }
+
+    /// Where the cluster is, what carries bytes to it, and what time it is there.
+    pub fn endpoint(mut self, to: impl Into<Endpoint>) -> Self {
+        let endpoint = to.into();
+        self.settings.bootstrap_servers = endpoint.addresses().to_vec();
+        self.settings.transport = endpoint.transport().clone();
+        if let Some((base, since)) = endpoint.time() {
+            self.settings.clock = Clock::Tokio { base, since };
+        }
         self
     }
 

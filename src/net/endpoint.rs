@@ -1,6 +1,8 @@
 //! Where a cluster is and how to get there.
 
 use super::transport::Transport;
+use crate::base::Timestamp;
+use tokio::time::Instant;
 
 /// The addresses of a cluster's brokers, and what carries bytes to them.
 /// ```
@@ -12,12 +14,25 @@ use super::transport::Transport;
 pub struct Endpoint {
     transport: Transport,
     addresses: Vec<String>,
+    time: Option<(Timestamp, Instant)>,
 }
 
 impl Endpoint {
     /// Brokers at `addresses`, each written `host:port`, behind `transport`.
     pub fn new(transport: Transport, addresses: Vec<String>) -> Self {
-        Self { transport, addresses }
+        Self { transport, addresses, time: None }
+    }
+
+    /// Says what time it was there at a moment of Tokio's clock, for a cluster whose time is not that of the world.
+    #[must_use]
+    pub fn with_time(mut self, time: Timestamp, at: Instant) -> Self {
+        self.time = Some((time, at));
+        self
+    }
+
+    /// What time it was there at a moment of Tokio's clock, if that is not the time of the world.
+    pub fn time(&self) -> Option<(Timestamp, Instant)> {
+        self.time
     }
 
     /// What carries the bytes.
@@ -42,5 +57,11 @@ impl From<&str> for Endpoint {
 impl From<String> for Endpoint {
     fn from(bootstrap_servers: String) -> Self {
         Self::from(bootstrap_servers.as_str())
+    }
+}
+
+impl From<&Self> for Endpoint {
+    fn from(endpoint: &Self) -> Self {
+        endpoint.clone()
     }
 }

@@ -4,6 +4,7 @@ use super::clock::Clock;
 use super::clock::wall_time;
 use super::cluster::Cluster;
 use super::connection;
+use super::connection::Limits;
 use super::error::Error;
 use super::error::Result;
 use super::saved::SavedCluster;
@@ -189,7 +190,7 @@ impl ClusterBuilder {
         let virtual_start = matches!(self.transport, Transport::Memory(_)).then_some(IN_MEMORY_START);
         let start_time = self.start_time.or(virtual_start).unwrap_or_else(wall_time);
         let bootstrap: Vec<String> = listeners.iter().map(|(_, l)| l.local_address().to_owned()).collect();
-        let clock = Clock::start();
+        let clock = Clock::begin();
         let mut engine = Engine::new(EngineConfig {
             seed: self.seed,
             start_time,
@@ -205,7 +206,7 @@ impl ClusterBuilder {
         for topic in self.topics {
             engine.create_topic(clock.now(), topic)?;
         }
-        let request_bytes_max = engine.request_bytes_max();
+        let limits = Limits { request_bytes_max: engine.request_bytes_max(), idle_max: engine.connection_idle_max() };
         let shell = Arc::new(Shell::new(engine, clock));
         let mut tasks = Vec::new();
         tasks.push(tokio::spawn({
@@ -213,7 +214,7 @@ impl ClusterBuilder {
             async move { shell.keep_deadlines().await }
         }));
         for (broker, listener) in listeners {
-            tasks.push(tokio::spawn(accept(Arc::clone(&shell), broker, listener, request_bytes_max)));
+            tasks.push(tokio::spawn(accept(Arc::clone(&shell), broker, listener, limits)));
         }
         Ok(Cluster::new(shell, tasks, self.transport, bootstrap, self.wait_deadline))
     }
@@ -239,12 +240,12 @@ fn host_and_port(address: &str) -> (String, u16) {
 }
 
 /// Accepts connections to one broker, each served by a task of its own.
-async fn accept(shell: Arc<Shell>, broker: BrokerId, mut listener: Listener, request_bytes_max: usize) {
+async fn accept(shell: Arc<Shell>, broker: BrokerId, mut listener: Listener, limits: Limits) {
     loop {
         match listener.accept().await {
             Ok(stream) => {
                 let shell = Arc::clone(&shell);
-                tokio::spawn(async move { connection::serve(&shell, broker, stream, request_bytes_max).await });
+                tokio::spawn(async move { connection::serve(&shell, broker, stream, limits).await });
             }
             Err(error) => {
                 // Out of file descriptors, most likely: others must end before the next can come.

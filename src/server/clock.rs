@@ -12,8 +12,13 @@ pub(super) struct Clock {
 
 impl Clock {
     /// Starts now.
-    pub(super) fn start() -> Self {
+    pub(super) fn begin() -> Self {
         Self { start: tokio::time::Instant::now() }
+    }
+
+    /// When that was, on Tokio's clock.
+    pub(super) fn start(self) -> tokio::time::Instant {
+        self.start
     }
 
     /// The time since the start.

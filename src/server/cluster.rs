@@ -78,7 +78,8 @@ impl Cluster {
 
     /// Where and how our own client connects, over TCP or in memory.
     pub fn endpoint(&self) -> Endpoint {
-        Endpoint::new(self.transport.clone(), self.bootstrap.clone())
+        let endpoint = Endpoint::new(self.transport.clone(), self.bootstrap.clone());
+        endpoint.with_time(self.shell.with(|engine, _| engine.timestamp(Instant::START)), self.shell.clock.start())
     }
 
     /// The time since the cluster's start.

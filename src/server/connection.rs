@@ -4,6 +4,7 @@ use super::shell::Delivery;
 use super::shell::Shell;
 use crate::base::BrokerId;
 use crate::base::ConnectionId;
+use crate::base::Instant;
 use crate::broker::Input;
 use crate::net::FrameReader;
 use crate::net::FrameWriter;
@@ -11,17 +12,33 @@ use crate::net::Stream;
 use crate::wire::ResponseHeader;
 use crate::wire::frame;
 use bytes::Bytes;
+use std::time::Duration;
+
+/// What a connection may cost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// The largest request, in bytes.
+    pub(super) request_bytes_max: usize,
+    /// How long a client may say nothing; `None` for ever.
+    pub(super) idle_max: Option<Duration>,
+}
+
+impl Limits {
+    fn idle_until(self, shell: &Shell) -> Instant {
+        self.idle_max.map_or(Instant::FAR_FUTURE, |idle| shell.clock.now().plus(idle))
+    }
+}
 
 /// Serves a connection until either side ends it.
 ///
 /// As on a real broker the next request is handled when the previous one has been answered, and a peer that
 /// stops reading stops being read: at most one frame is read ahead.
-pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, request_bytes_max: usize) {
+pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limits: Limits) {
     let Some((connection, mailbox)) = shell.connect(broker, stream.peer_address()) else { return };
     // The engine hears of the end even when this task is aborted in the middle.
     let mut farewell = Farewell { shell, connection, reason: "aborted".to_owned() };
     let (read, write) = stream.into_split();
-    let mut reader = FrameReader::new(read, request_bytes_max);
+    let mut reader = FrameReader::new(read, limits.request_bytes_max);
     let mut writer = FrameWriter::new(write);
     let mut ahead: Option<Bytes> = None;
     farewell.reason = loop {
@@ -39,6 +56,7 @@ pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, reque
                     Ok(None) => break "closed by the client".to_owned(),
                     Err(error) => break error.to_string(),
                 },
+                () = shell.clock.sleep_until(limits.idle_until(shell)) => break "idle for too long".to_owned(),
             },
         };
         let mut delivery = shell.request(connection, decode(connection, frame));

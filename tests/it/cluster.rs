@@ -20,11 +20,8 @@ async fn seeded_records_go_where_java_would_put_them() {
 
 #[tokio::test]
 async fn seeding_is_all_or_nothing() {
-    let cluster = Cluster::builder()
-        .new_topic(NewTopic::new("t", 2).config("max.message.bytes", "200"))
-        .start()
-        .await
-        .unwrap();
+    let cluster =
+        Cluster::builder().new_topic(NewTopic::new("t", 2).config("max.message.bytes", "200")).start().await.unwrap();
     let check = |records: Vec<Record>, topic: &str, code: ErrorCode, words: &str| {
         match cluster.seed(topic, records) {
             Err(Error::Broker { code: found, message }) => {
