@@ -57,6 +57,7 @@ fn a_truncated_replica_knows_its_producers_as_before() {
     // The retry of the lost batch is no duplicate any more where it was lost.
     let info = append(&mut log, &sequenced(1, 0, 1, 1)).unwrap();
     assert_eq!((info.base_offset, info.is_duplicate), (Offset(1), false));
+    log.set_replicating(BrokerId(1), true);
     assert_eq!(contents(&log, 0), contents(&log, 1));
 }
 
