@@ -41,7 +41,7 @@ impl Engine {
     /// [`Refusal`], as a client would get it.
     pub fn create_topic(&mut self, now: Instant, topic: NewTopic) -> Result<(), Refusal> {
         self.note(now, || format!("create topic {}", topic.name));
-        self.state.create_topic(topic, false)?;
+        self.state.create_topic(topic)?;
         Ok(())
     }
 

@@ -102,16 +102,62 @@ impl std::error::Error for Refusal {}
 /// More partitions than this in one request are refused, so that one frame cannot fill the memory.
 ///
 /// Source: `ReplicationControlManager` (`MAX_PARTITIONS_PER_BATCH`).
-const PARTITIONS_MAX: i32 = 10_000;
+pub(crate) const PARTITIONS_MAX: i64 = 10_000;
+
+/// Why a request for more than [`PARTITIONS_MAX`] partitions is refused.
+pub(crate) fn too_many_partitions() -> Refusal {
+    Refusal::new(ErrorCode::POLICY_VIOLATION, "Excessively large number of partitions per request.")
+}
+
+/// Checks that a request which chooses the replicas leaves their number and that of the partitions open.
+///
+/// # Errors
+/// `INVALID_REQUEST`.
+pub(crate) fn check_given_by_assignment(partitions: i32, replication_factor: i16) -> Result<(), Refusal> {
+    let refuse = |what: &str| {
+        let message = format!("A manual partition assignment was specified, but {what} was not set to -1.");
+        Err(Refusal::new(ErrorCode::INVALID_REQUEST, message))
+    };
+    if replication_factor != -1 {
+        return refuse("replication factor");
+    }
+    if partitions != -1 {
+        return refuse("numPartitions");
+    }
+    Ok(())
+}
 
 impl State {
-    /// Creates a topic, or says what would be created when `validate_only`.
+    /// Creates a topic.
     ///
     /// # Errors
-    /// In Kafka's order: `INVALID_TOPIC_EXCEPTION`, `TOPIC_ALREADY_EXISTS`, `INVALID_CONFIG`, then
-    /// `INVALID_REPLICATION_FACTOR`, `INVALID_PARTITIONS`, `INVALID_REPLICA_ASSIGNMENT`, `INVALID_REQUEST`.
-    pub(crate) fn create_topic(&mut self, new: NewTopic, validate_only: bool) -> Result<Topic, Refusal> {
-        let name = TopicName::new(&new.name)
+    /// In Kafka's order: `INVALID_TOPIC_EXCEPTION`, `TOPIC_ALREADY_EXISTS`, `INVALID_CONFIG`, `INVALID_REQUEST`,
+    /// `INVALID_REPLICA_ASSIGNMENT`, `INVALID_REPLICATION_FACTOR`, `INVALID_PARTITIONS`, `POLICY_VIOLATION`.
+    pub(crate) fn create_topic(&mut self, new: NewTopic) -> Result<(), Refusal> {
+        let name = self.check_new_name(&new.name)?;
+        self.check_topic_config(&new.configs)?;
+        let assignment = if new.assignment.is_empty() {
+            self.place_topic(new.partitions, new.replication_factor)?
+        } else {
+            check_given_by_assignment(new.partitions, new.replication_factor)?;
+            let mut replication_factor = None;
+            for replicas in &new.assignment {
+                self.check_replicas(replicas, replication_factor)?;
+                replication_factor = Some(replicas.len());
+            }
+            new.assignment
+        };
+        let topic = self.name_topic(name, assignment, new.configs);
+        self.install_topic(topic);
+        Ok(())
+    }
+
+    /// Checks the name of a topic that does not exist yet.
+    ///
+    /// # Errors
+    /// `INVALID_TOPIC_EXCEPTION`, `TOPIC_ALREADY_EXISTS`.
+    pub(crate) fn check_new_name(&self, name: &str) -> Result<TopicName, Refusal> {
+        let name = TopicName::new(name)
             .map_err(|error| Refusal::new(ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string()))?;
         if self.topics.get(name.as_str()).is_some() {
             return Err(Refusal::new(ErrorCode::TOPIC_ALREADY_EXISTS, format!("Topic '{name}' already exists.")));
@@ -120,49 +166,49 @@ impl State {
             let message = format!("Topic '{name}' collides with existing topic: {}", other.name);
             return Err(Refusal::new(ErrorCode::INVALID_TOPIC_EXCEPTION, message));
         }
-        validate(ConfigKind::Topic, &new.configs, self.settings.cluster())?;
-        let assignment = self.assignment_of(&new)?;
-        let id = random_uuid(&mut self.topic_ids);
-        let topic = Topic { id, name, assignment, config: new.configs };
-        if !validate_only {
-            self.install_topic(topic.clone());
-        }
-        Ok(topic)
+        Ok(name)
     }
 
-    /// Where the replicas of a new topic go.
-    fn assignment_of(&self, new: &NewTopic) -> Result<Vec<Vec<BrokerId>>, Refusal> {
-        if !new.assignment.is_empty() {
-            if new.replication_factor != -1 {
-                let message = "A manual partition assignment was specified, but replication factor was not set to -1.";
-                return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
-            }
-            if new.partitions != -1 {
-                let message = "A manual partition assignment was specified, but numPartitions was not set to -1.";
-                return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
-            }
-            new.assignment.iter().try_for_each(|replicas| self.check_replicas(replicas))?;
-            return Ok(new.assignment.clone());
-        }
-        let config = self.broker_config(self.brokers.controller());
-        let factor = match new.replication_factor {
-            -1 => config.default_replication_factor,
-            factor => factor.into(),
-        };
-        let partitions = if new.partitions == -1 { config.num_partitions } else { new.partitions };
-        if factor < 1 {
+    /// Checks what is to be set on a new topic.
+    ///
+    /// # Errors
+    /// `INVALID_CONFIG`.
+    pub(crate) fn check_topic_config(&self, configs: &Overrides) -> Result<(), Refusal> {
+        Ok(validate(ConfigKind::Topic, configs, self.settings.cluster())?)
+    }
+
+    /// Gives a new topic its id; nothing else knows of it yet.
+    pub(crate) fn name_topic(&mut self, name: TopicName, assignment: Vec<Vec<BrokerId>>, config: Overrides) -> Topic {
+        Topic { id: random_uuid(&mut self.topic_ids), name, assignment, config }
+    }
+
+    /// Places the replicas of a new topic; -1 stands for the broker's default of either number.
+    ///
+    /// # Errors
+    /// `INVALID_REPLICATION_FACTOR`, `INVALID_PARTITIONS`, `POLICY_VIOLATION`.
+    pub(crate) fn place_topic(&self, partitions: i32, replication_factor: i16) -> Result<Vec<Vec<BrokerId>>, Refusal> {
+        if replication_factor < -1 || replication_factor == 0 {
             let message = "Replication factor must be larger than 0, or -1 to use the default value.";
             return Err(Refusal::new(ErrorCode::INVALID_REPLICATION_FACTOR, message));
         }
-        if partitions < 1 {
+        if partitions < -1 || partitions == 0 {
             let message = "Number of partitions was set to an invalid non-positive value.";
             return Err(Refusal::new(ErrorCode::INVALID_PARTITIONS, message));
         }
-        if partitions > PARTITIONS_MAX {
-            let message = format!("Excessively large number of partitions per request: {partitions}");
-            return Err(Refusal::new(ErrorCode::INVALID_PARTITIONS, message));
+        if i64::from(partitions) > PARTITIONS_MAX {
+            return Err(too_many_partitions());
         }
+        let partitions = if partitions == -1 { self.default_partitions() } else { partitions };
+        let factor = match replication_factor {
+            -1 => self.broker_config(self.brokers.controller()).default_replication_factor,
+            factor => factor.into(),
+        };
         self.place_replicas(0, partitions, factor)
+    }
+
+    /// `num.partitions`.
+    pub(crate) fn default_partitions(&self) -> i32 {
+        self.broker_config(self.brokers.controller()).num_partitions
     }
 
     /// Places the partitions from number `first` up to `end`, each with `factor` replicas.
@@ -186,33 +232,48 @@ impl State {
         }
     }
 
-    /// Checks the replicas of one partition that a client has chosen.
+    /// Checks the replicas of one partition that a client has chosen, against how many other partitions have.
     ///
     /// # Errors
     /// `INVALID_REPLICA_ASSIGNMENT`.
-    pub(crate) fn check_replicas(&self, replicas: &[BrokerId]) -> Result<(), Refusal> {
-        let refuse = |message: String| Err(Refusal::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
+    ///
+    /// Source: `ReplicationControlManager.validateManualPartitionAssignment`.
+    pub(crate) fn check_replicas(
+        &self,
+        replicas: &[BrokerId],
+        replication_factor: Option<usize>,
+    ) -> Result<(), Refusal> {
+        let refuse = |what: String| {
+            let message = format!("The manual partition assignment includes {what}");
+            Err(Refusal::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message))
+        };
         if replicas.is_empty() {
-            return refuse("The manual partition assignment includes an empty replica list.".to_owned());
+            return refuse("an empty replica list.".to_owned());
         }
         let mut sorted = replicas.to_vec();
         sorted.sort();
-        if let Some(negative) = sorted.iter().find(|id| id.0 < 0) {
-            return refuse(format!("The manual partition assignment includes invalid broker id {negative}."));
+        let mut before = None;
+        for id in sorted {
+            if self.brokers.get(id).is_none() {
+                return refuse(format!("broker {id}, but no such broker is registered."));
+            }
+            if before == Some(id) {
+                return refuse(format!("the broker {id} more than once."));
+            }
+            before = Some(id);
         }
-        if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            return refuse(format!("The manual partition assignment includes the broker {} more than once.", twice[0]));
-        }
-        match sorted.iter().find(|id| self.brokers.get(**id).is_none()) {
-            Some(unknown) => refuse(format!(
-                "The manual partition assignment includes broker {unknown}, but no such broker is registered."
+        match replication_factor {
+            Some(factor) if factor != replicas.len() => refuse(format!(
+                "a partition with {} replica(s), but this is not consistent with previous partitions, which have \
+                 {factor} replica(s).",
+                replicas.len()
             )),
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 
     /// Makes a topic and its empty logs.
-    pub(super) fn install_topic(&mut self, topic: Topic) {
+    pub(crate) fn install_topic(&mut self, topic: Topic) {
         let config = self.settings.topic(&topic.config);
         for (index, replicas) in topic.partitions().zip(&topic.assignment) {
             let log = PartitionLog::new(topic.name.clone(), index, Arc::clone(&config), replicas);
@@ -229,7 +290,7 @@ impl State {
     /// Creates a topic because somebody asked for it.
     pub(crate) fn auto_create_topic(&mut self, name: &str) -> Result<(), Refusal> {
         let new = NewTopic { partitions: -1, ..NewTopic::new(name, 0) };
-        self.create_topic(new, false).map(drop)
+        self.create_topic(new)
     }
 
     /// Deletes a topic with all its records.

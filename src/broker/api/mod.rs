@@ -3,6 +3,8 @@
 //! A handler authorises, looks up, lets the domain decide, and answers in the request's order.
 
 mod api_versions;
+mod create_topics;
+mod delete_topics;
 mod fetch;
 mod init_producer_id;
 mod list_offsets;
@@ -50,6 +52,8 @@ handlers! {
     ListOffsets = list_offsets, 1..=11;
     Metadata = metadata, 0..=13;
     ApiVersions = api_versions, 0..=4;
+    CreateTopics = create_topics, 0..=7;
+    DeleteTopics = delete_topics, 0..=6;
     InitProducerId = init_producer_id, 0..=5;
 }
 
