@@ -178,3 +178,118 @@ fn synonym(one: Synonym) -> DescribeConfigsSynonym {
         ..DescribeConfigsSynonym::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::api::testing::TestCluster;
+
+    fn resource(kind: i8, name: &str, keys: Option<&[&str]>) -> DescribeConfigsResource {
+        DescribeConfigsResource {
+            resource_type: kind,
+            resource_name: name.into(),
+            configuration_keys: keys.map(|keys| keys.iter().map(|key| (*key).into()).collect()),
+            ..DescribeConfigsResource::default()
+        }
+    }
+
+    fn ask(
+        cluster: &mut TestCluster,
+        version: i16,
+        resources: Vec<DescribeConfigsResource>,
+    ) -> Vec<DescribeConfigsResult> {
+        let request = DescribeConfigsRequest {
+            resources,
+            include_synonyms: version >= 1,
+            include_documentation: version >= 3,
+            ..DescribeConfigsRequest::default()
+        };
+        cluster.ask(version, request).results
+    }
+
+    #[test]
+    fn every_mistake_is_answered_in_kafkas_words() {
+        let check = |kind: i8, name: &str, code: i16, message: &str| {
+            let mut cluster = TestCluster::new(2).topic("t", 1, 1);
+            let results = ask(&mut cluster, 4, vec![resource(kind, name, None)]);
+            let row = &results[0];
+            assert_eq!((row.error_code, row.error_message.as_deref()), (code, Some(message)), "{kind} {name}");
+            assert_eq!((row.resource_type, &*row.resource_name), (kind, name));
+            assert_eq!(row.configs.is_empty(), code != 0);
+        };
+        check(2, "t", 0, "");
+        check(2, "nope", 3, "");
+        check(2, "", 17, "Topic name is invalid: the empty string is not allowed");
+        check(4, "", 0, "");
+        check(4, "1", 0, "");
+        check(4, "+1", 0, "");
+        check(4, "2", 42, "Unexpected broker id, expected 1 or empty string, but received 2");
+        check(4, " 1", 42, "Broker id must be an integer, but it is:  1");
+        check(8, "1", 0, "");
+        check(8, "", 42, "Broker id must not be empty");
+        check(8, "x", 42, "Broker id must be an integer, but it is: x");
+        check(8, "2", 42, "Unexpected broker id, expected 1 but received 2");
+        check(16, "m", 0, "");
+        check(16, "", 42, "Client metrics subscription name must not be empty");
+        check(32, "g", 0, "");
+        check(32, "", 42, "Group name must not be empty");
+        check(3, "z", 42, MALFORMED);
+    }
+
+    #[test]
+    fn an_unknown_type_spoils_the_whole_request() {
+        let mut cluster = TestCluster::new(1).topic("t", 1, 1);
+        let results = ask(&mut cluster, 4, vec![resource(2, "t", None), resource(64, "z", None)]);
+        let codes: Vec<_> = results.iter().map(|row| (row.error_code, row.error_message.as_deref())).collect();
+        assert_eq!(codes, [(42, Some(MALFORMED)), (42, Some(MALFORMED))]);
+    }
+
+    #[test]
+    fn only_the_configs_asked_for_are_answered_and_unknown_ones_left_out() {
+        let mut cluster = TestCluster::new(1).topic("t", 1, 1);
+        let mut check = |keys: Option<&[&str]>, expected: usize| {
+            assert_eq!(ask(&mut cluster, 4, vec![resource(2, "t", keys)])[0].configs.len(), expected, "{keys:?}");
+        };
+        check(Some(&["retention.ms", "no.such", "cleanup.policy"]), 2);
+        check(Some(&[]), 33);
+        check(None, 33);
+    }
+
+    #[test]
+    fn each_version_answers_what_it_can_hold() {
+        let mut cluster = TestCluster::of_release("latest", 1, &[("log.retention.hours", "1")]).topic("t", 1, 1);
+        let mut check = |version: i16, expected: (bool, i8, usize, i8, bool)| {
+            let results = ask(&mut cluster, version, vec![resource(2, "t", Some(&["retention.ms"]))]);
+            let row = &results[0].configs[0];
+            assert_eq!(row.value.as_deref(), Some("3600000"));
+            let documented = row.documentation.as_ref().is_some_and(|text| !text.is_empty());
+            let seen = (row.is_default, row.config_source, row.synonyms.len(), row.config_type, documented);
+            assert_eq!(seen, expected, "version {version}");
+        };
+        check(0, (false, -1, 0, 0, false));
+        check(1, (false, 4, 2, 0, false));
+        check(2, (false, 4, 2, 0, false));
+        check(3, (false, 4, 2, 5, true));
+        check(4, (false, 4, 2, 5, true));
+    }
+
+    #[test]
+    fn all_brokers_start_with_one_dynamic_default() {
+        let check = |fixed: &[(&str, &str)], expected: &str| {
+            let mut cluster = TestCluster::with_config(1, fixed);
+            let results = ask(&mut cluster, 4, vec![resource(4, "", None)]);
+            let rows = results[0].configs.iter().map(|row| (&*row.name, row.value.as_deref(), row.config_source));
+            assert_eq!(rows.collect::<Vec<_>>(), [("min.insync.replicas", Some(expected), 3)]);
+        };
+        check(&[], "1");
+        check(&[("min.insync.replicas", "2")], "2");
+    }
+
+    #[test]
+    fn a_group_takes_from_its_broker_what_is_not_set_on_it() {
+        let mut cluster = TestCluster::with_config(1, &[("group.consumer.session.timeout.ms", "50000")]);
+        let results = ask(&mut cluster, 4, vec![resource(32, "g", Some(&["consumer.session.timeout.ms"]))]);
+        let row = &results[0].configs[0];
+        assert_eq!((row.value.as_deref(), row.config_source, row.config_type), (Some("50000"), 5, 3));
+    }
+}

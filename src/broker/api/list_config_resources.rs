@@ -42,3 +42,51 @@ pub(super) fn handle(
         ..ListConfigResourcesResponse::default()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::api::testing::TestCluster;
+    use crate::wire::messages::incremental_alter_configs::AlterConfigsResource;
+    use crate::wire::messages::incremental_alter_configs::AlterableConfig;
+    use crate::wire::messages::incremental_alter_configs::IncrementalAlterConfigsRequest;
+
+    /// Two brokers, two topics, a group and a subscription with something set on them.
+    fn cluster() -> TestCluster {
+        let mut cluster = TestCluster::new(2).topic("u", 1, 1).topic("t", 1, 1);
+        let set = |kind: i8, name: &str, config: &str, value: &str| AlterConfigsResource {
+            resource_type: kind,
+            resource_name: name.into(),
+            configs: vec![AlterableConfig {
+                name: config.into(),
+                value: Some(value.into()),
+                ..AlterableConfig::default()
+            }],
+            ..AlterConfigsResource::default()
+        };
+        let resources = vec![set(16, "m", "interval.ms", "1000"), set(32, "g", "consumer.session.timeout.ms", "50000")];
+        let request = IncrementalAlterConfigsRequest { resources, ..IncrementalAlterConfigsRequest::default() };
+        let response = cluster.ask(1, request);
+        assert!(response.responses.iter().all(|row| row.error_code == 0), "{response:?}");
+        cluster
+    }
+
+    #[test]
+    fn resources_come_by_type_in_kafkas_order_and_by_name() {
+        let mut cluster = cluster();
+        let mut check = |version: i16, resource_types: &[i8], code: i16, expected: &[(&str, i8)]| {
+            let resource_types = resource_types.to_vec();
+            let request = ListConfigResourcesRequest { resource_types, ..ListConfigResourcesRequest::default() };
+            let response = cluster.ask(version, request);
+            let rows = response.config_resources.iter().map(|row| (&*row.resource_name, row.resource_type));
+            assert_eq!((response.error_code, rows.collect::<Vec<_>>()), (code, expected.to_vec()));
+        };
+        let all = [("g", 32), ("m", 16), ("1", 8), ("2", 8), ("1", 4), ("2", 4), ("t", 2), ("u", 2)];
+        check(1, &[], 0, &all);
+        check(0, &[], 0, &[("m", 16)]);
+        check(1, &[2], 0, &[("t", 2), ("u", 2)]);
+        check(1, &[4, 8, 4], 0, &[("1", 8), ("2", 8), ("1", 4), ("2", 4)]);
+        check(1, &[2, 3], 35, &[]);
+        check(1, &[0], 35, &[]);
+    }
+}
