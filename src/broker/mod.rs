@@ -12,6 +12,7 @@
 
 mod api;
 mod command;
+mod configs;
 mod engine;
 mod fetch_session;
 mod outcome;

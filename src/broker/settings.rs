@@ -14,6 +14,8 @@ use crate::metadata::Brokers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+const MIN_ISR: &str = "min.insync.replicas";
+
 /// What is set on brokers, groups and client metrics subscriptions, and typed views of it.
 ///
 /// The views are made on every change, so that a request does not parse texts; each log holds its topic's.
@@ -22,7 +24,23 @@ pub(crate) struct Settings {
     brokers: BTreeMap<BrokerId, (BrokerLayers, BrokerConfig)>,
     groups: BTreeMap<String, Overrides>,
     client_metrics: BTreeMap<String, Overrides>,
+    /// The level of each logger, by broker.
+    loggers: BTreeMap<BrokerId, BTreeMap<String, String>>,
 }
+
+/// The loggers of a broker as Kafka's own log4j2.yaml sets them.
+const LOGGERS: [(&str, &str); 10] = [
+    ("kafka", "INFO"),
+    ("kafka.authorizer.logger", "INFO"),
+    ("kafka.network.RequestChannel$", "WARN"),
+    ("kafka.request.logger", "WARN"),
+    ("org.apache.kafka", "INFO"),
+    ("org.apache.kafka.controller", "INFO"),
+    ("org.apache.kafka.storage.internals.log.LogCleaner", "INFO"),
+    ("org.apache.kafka.storage.internals.log.LogCleaner$CleanerThread", "INFO"),
+    ("root", "INFO"),
+    ("state.change.logger", "INFO"),
+];
 
 impl Settings {
     /// Starts with the same static configuration on all brokers.
@@ -32,14 +50,20 @@ impl Settings {
     pub(super) fn new(brokers: &Brokers, fixed: Overrides) -> Result<Self, String> {
         validate(ConfigKind::Broker, &fixed, &BrokerLayers::default()).map_err(|error| error.to_string())?;
         let count = brokers.len();
+        // A new cluster with eligible leader replicas (KIP-966) takes the static value as its dynamic default.
+        let min_isr = fixed.get(MIN_ISR).map_or("1", String::as_str);
+        let dynamic_default = Overrides::from([(MIN_ISR.to_owned(), min_isr.to_owned())]);
         let layers = brokers.iter().map(|broker| {
             let mut own = own_of(broker, count);
             own.extend(fixed.clone());
-            let layers = BrokerLayers { fixed: own, ..BrokerLayers::default() };
+            let layers =
+                BrokerLayers { fixed: own, dynamic_default: dynamic_default.clone(), ..BrokerLayers::default() };
             let config = BrokerConfig::new(&layers);
             (broker.id, (layers, config))
         });
-        Ok(Self { brokers: layers.collect(), groups: BTreeMap::new(), client_metrics: BTreeMap::new() })
+        let loggers = brokers.iter().map(|broker| (broker.id, LOGGERS.map(owned).into())).collect();
+        let (groups, client_metrics) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { brokers: layers.collect(), groups, client_metrics, loggers })
     }
 
     /// What is set on a broker.
@@ -79,6 +103,16 @@ impl Settings {
         }
     }
 
+    /// The levels of a broker's loggers, by name.
+    pub(crate) fn loggers(&self, broker: BrokerId) -> &BTreeMap<String, String> {
+        self.loggers.get(&broker).expect("requests are handled for registered brokers only")
+    }
+
+    /// Replaces the levels of a broker's loggers.
+    pub(crate) fn set_loggers(&mut self, broker: BrokerId, levels: BTreeMap<String, String>) {
+        self.loggers.insert(broker, levels);
+    }
+
     /// What is set on groups or client metrics subscriptions, by their names; `None` for the other kinds.
     pub(crate) fn named(&self, kind: ConfigKind) -> Option<&BTreeMap<String, Overrides>> {
         match kind {
@@ -101,6 +135,10 @@ impl Settings {
             all.insert(name.to_owned(), set);
         }
     }
+}
+
+fn owned((name, level): (&str, &str)) -> (String, String) {
+    (name.to_owned(), level.to_owned())
 }
 
 /// What every broker's own `server.properties` says.

@@ -19,6 +19,7 @@ use crate::config::validate;
 use crate::log::PartitionLog;
 use crate::metadata::Topic;
 use crate::metadata::place;
+use bytestring::ByteString;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -82,6 +83,11 @@ pub struct Refusal {
 impl Refusal {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
+    }
+
+    /// The code and the sentence as answers carry them; without words the sentence is null.
+    pub(crate) fn answer(self) -> (ErrorCode, Option<ByteString>) {
+        (self.code, Some(self.message).filter(|message| !message.is_empty()).map(ByteString::from))
     }
 }
 

@@ -4,7 +4,9 @@
 
 use crate::config::definition::ConfigError;
 use crate::config::definition::ConfigType;
+use crate::config::definition::Definition;
 use crate::config::definition::UpdateMode;
+use crate::config::definition::Value;
 use crate::config::layers::BrokerLayers;
 use crate::config::layers::Overrides;
 use crate::config::tables::ConfigKind;
@@ -152,7 +154,27 @@ fn validate_client_metrics(all: &Overrides) -> Result<(), ConfigError> {
             "Invalid value {interval} for interval.ms, interval must be between 100 and 3600000 (1 hour)"
         )));
     }
+    let matching = all.get("match").zip(find(ConfigKind::ClientMetrics, "match"));
+    if let Some(Ok(Value::List(patterns))) = matching.map(|(text, row)| row.parse(text)) {
+        if let Some(illegal) = patterns.iter().find(|pattern| !is_client_pattern(pattern)) {
+            return Err(ConfigError::invalid(format!("Illegal client matching pattern: {illegal}")));
+        }
+    }
     Ok(())
+}
+
+/// Whether a text is `name=pattern` with a name that clients can be picked by; the pattern itself is not compiled.
+fn is_client_pattern(text: &str) -> bool {
+    const NAMES: [&str; 6] = [
+        "client_id",
+        "client_instance_id",
+        "client_software_name",
+        "client_software_version",
+        "client_source_address",
+        "client_source_port",
+    ];
+    let named = |(name, pattern): (&str, &str)| NAMES.contains(&name.trim()) && !pattern.is_empty();
+    text.split_once('=').is_some_and(|(name, pattern)| named((name, pattern)) && !pattern.contains('='))
 }
 
 /// Applies one incremental operation to `set`; nothing is validated but what the operation itself asks for.
@@ -180,7 +202,9 @@ pub fn apply(
         set.insert(name.into(), value.into());
         return Ok(());
     }
-    let Some(row) = find(kind, name).filter(|row| row.kind == ConfigType::List) else {
+    // Kafka's controller knows the lists of topics and brokers only.
+    let has_lists = matches!(kind, ConfigKind::Topic | ConfigKind::Broker);
+    let Some(row) = find(kind, name).filter(|row| has_lists && row.kind == ConfigType::List) else {
         let verb = if op == ConfigOp::Append { "append" } else { "subtract" };
         return Err(ConfigError::invalid(if kind == ConfigKind::Broker {
             format!("Config value {verb} is not allowed for config key: {name}")
@@ -203,28 +227,72 @@ pub fn apply(
     Ok(())
 }
 
-/// Checks that brokers may take `all` while they run: one broker, or every broker when `per_broker` is false.
+/// Checks that a broker with `broker` set on it may take `all` while it runs: as its own, or as what every broker has
+/// when `per_broker` is false.
 ///
 /// # Errors
 /// `INVALID_REQUEST` in Kafka's words.
-pub fn validate_dynamic(all: &Overrides, per_broker: bool) -> Result<(), ConfigError> {
-    let named = |mode: UpdateMode| -> Vec<&str> {
-        let names = all.keys().map(String::as_str);
-        names.filter(|name| find(ConfigKind::Broker, name).is_some_and(|row| row.update == mode)).collect()
+pub fn validate_dynamic(all: &Overrides, broker: &BrokerLayers, per_broker: bool) -> Result<(), ConfigError> {
+    let refuse = |why: &str, wrong: &dyn Fn(&Definition) -> bool, set: &str| {
+        let names = all.keys().filter_map(|name| find(ConfigKind::Broker, name)).filter(|row| wrong(row));
+        let names: Vec<&str> = names.map(|row| row.name).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        // Scala's name for a set of more than four.
+        let set = if names.len() > 4 { "HashSet" } else { set };
+        Err(ConfigError::request(format!("{why}: {set}({})", names.join(", "))))
     };
-    let fixed = named(UpdateMode::ReadOnly);
-    if !fixed.is_empty() {
-        return Err(ConfigError::request(format!(
-            "Cannot update these configs dynamically: Set({})",
-            fixed.join(", ")
-        )));
+    refuse("Cannot update these configs dynamically", &|row| row.update == UpdateMode::ReadOnly, "Set")?;
+    refuse(
+        "These security configs can be dynamically updated only per-listener using the listener prefix",
+        &|row| row.name.starts_with("ssl."),
+        "HashSet",
+    )?;
+    validate(ConfigKind::Broker, all, &BrokerLayers::default())?;
+    if !per_broker {
+        refuse(
+            "Cannot update these configs at default cluster level, broker id must be specified",
+            &|row| row.update == UpdateMode::PerBroker,
+            "Set",
+        )?;
     }
-    let own = named(UpdateMode::PerBroker);
-    if !per_broker && !own.is_empty() {
-        return Err(ConfigError::request(format!(
-            "Cannot update these configs at default cluster level, broker id must be specified: Set({})",
-            own.join(", ")
-        )));
+    let mut next = broker.clone();
+    let layer = if per_broker { &mut next.dynamic } else { &mut next.dynamic_default };
+    layer.clone_from(all);
+    validate_reconfigured(broker, &next)
+}
+
+/// What counts threads that a running broker adds or stops.
+const THREADS: [&str; 5] = [
+    "background.threads",
+    "num.io.threads",
+    "num.network.threads",
+    "num.recovery.threads.per.data.dir",
+    "num.replica.fetchers",
+];
+
+/// Checks what parts of a running broker ask of a change.
+fn validate_reconfigured(old: &BrokerLayers, new: &BrokerLayers) -> Result<(), ConfigError> {
+    let whole = |layers: &BrokerLayers, name: &str| layers.value(name).and_then(|value| value.whole()).unwrap_or(0);
+    let refuse = |why: String| {
+        Err(ConfigError::request(format!(
+            "Invalid value org.apache.kafka.common.config.ConfigException: {why} for configuration Invalid dynamic \
+             configuration"
+        )))
+    };
+    for name in THREADS {
+        let (now, wanted) = (whole(old, name), whole(new, name));
+        let failed = format!("Dynamic thread count update validation failed for {name}={wanted}, value should");
+        if wanted < now / 2 {
+            return refuse(format!("{failed} be at least half the current value {now}"));
+        }
+        if wanted > now * 2 {
+            return refuse(format!("{failed} not be greater than double the current value {now}"));
+        }
     }
-    validate(ConfigKind::Broker, all, &BrokerLayers::default())
+    if whole(new, "max.connections") == 0 {
+        return refuse("Invalid max.connections 0".to_owned());
+    }
+    Ok(())
 }

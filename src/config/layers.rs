@@ -190,6 +190,20 @@ impl BrokerLayers {
         }
     }
 
+    /// Every config of a group with `own` set on it, by name; what it leaves open, this broker says.
+    pub fn describe_group(&self, own: &Overrides) -> Vec<Described> {
+        let rows = definitions(ConfigKind::Group).iter();
+        rows.map(|row| {
+            let set = own.get(row.name).map(String::as_str);
+            let text = set.or_else(|| self.text(&format!("group.{}", row.name))).or(row.default);
+            let value = text.map(|text| normal(Some(row), text));
+            let source = if set.is_some() { ConfigSource::GroupConfig } else { ConfigSource::DefaultConfig };
+            let synonyms = vec![Synonym { name: row.name.into(), value: value.clone(), source }];
+            Described { name: row.name.into(), value, source, read_only: false, synonyms, definition: Some(row) }
+        })
+        .collect()
+    }
+
     /// Every config of a topic with `topic` set on it, by name.
     pub fn describe_topic(&self, topic: &Overrides) -> Vec<Described> {
         let rows = definitions(ConfigKind::Topic).iter();
@@ -208,17 +222,16 @@ impl BrokerLayers {
     }
 }
 
-/// Every config of a group or a client metrics subscription with `own` set on it, by name.
-///
-/// A group's defaults are its row's; a broker whose `group.consumer.*` differ has to say so itself.
-pub fn describe_own(kind: ConfigKind, own: &Overrides) -> Vec<Described> {
-    let set = if kind == ConfigKind::Group { ConfigSource::GroupConfig } else { ConfigSource::ClientMetricsConfig };
-    let rows = definitions(kind).iter();
+/// Every config of a client metrics subscription with `own` set on it, by name.
+pub fn describe_client_metrics(own: &Overrides) -> Vec<Described> {
+    let rows = definitions(ConfigKind::ClientMetrics).iter();
     rows.map(|row| {
-        let text = own.get(row.name).map(String::as_str);
-        let value = text.or(row.default).map(|text| normal(Some(row), text));
-        let source = if text.is_some() { set } else { ConfigSource::DefaultConfig };
-        let synonyms = vec![Synonym { name: row.name.into(), value: value.clone(), source }];
+        let set = own.get(row.name).map(String::as_str);
+        let value = set.or(row.default).map(|text| normal(Some(row), text));
+        let source = ConfigSource::ClientMetricsConfig;
+        let synonyms: Vec<_> =
+            set.map(|_| Synonym { name: row.name.into(), value: value.clone(), source }).into_iter().collect();
+        let source = synonyms.first().map_or(ConfigSource::DefaultConfig, |synonym| synonym.source);
         Described { name: row.name.into(), value, source, read_only: false, synonyms, definition: Some(row) }
     })
     .collect()

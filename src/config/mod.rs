@@ -34,7 +34,7 @@ pub use layers::ConfigSource;
 pub use layers::Described;
 pub use layers::Overrides;
 pub use layers::Synonym;
-pub use layers::describe_own;
+pub use layers::describe_client_metrics;
 pub use tables::ConfigKind;
 pub use tables::definitions;
 pub use tables::find;

@@ -179,7 +179,7 @@ fn changes_are_taken_and_refused_in_kafkas_words() {
         let mut next = set.clone();
         let value = Some(value).filter(|value| *value != "null");
         let ours = apply(kind, &mut next, name, op, value).and_then(|()| match kind {
-            ConfigKind::Broker => validate_dynamic(&next, !resource.is_empty()),
+            ConfigKind::Broker => validate_dynamic(&next, &BrokerLayers::default(), !resource.is_empty()),
             _ => validate(kind, &next, &BrokerLayers::default()),
         });
         if ours.is_ok() {

@@ -2,11 +2,15 @@
 //!
 //! A handler authorises, looks up, lets the domain decide, and answers in the request's order.
 
+mod alter_configs;
 mod api_versions;
 mod create_topics;
 mod delete_topics;
+mod describe_configs;
 mod fetch;
+mod incremental_alter_configs;
 mod init_producer_id;
+mod list_config_resources;
 mod list_offsets;
 mod metadata;
 mod produce;
@@ -55,6 +59,10 @@ handlers! {
     CreateTopics = create_topics, 0..=7;
     DeleteTopics = delete_topics, 0..=6;
     InitProducerId = init_producer_id, 0..=5;
+    DescribeConfigs = describe_configs, 0..=4;
+    AlterConfigs = alter_configs, 0..=2;
+    IncrementalAlterConfigs = incremental_alter_configs, 0..=1;
+    ListConfigResources = list_config_resources, 0..=1;
 }
 
 pub(super) use api_versions::unsupported as unsupported_api_versions;

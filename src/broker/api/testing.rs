@@ -105,7 +105,7 @@ impl TestCluster {
 
     /// Appends one batch of these values to a partition at its leader, without a client.
     pub(super) fn append(&mut self, topic: &str, partition: i32, values: &[&str]) {
-        self.engine.append(self.now, topic, PartitionIndex(partition), batch(values)).unwrap();
+        self.engine.append(self.now, topic, vec![(PartitionIndex(partition), batch(values))]).unwrap();
         self.drain();
     }
 
