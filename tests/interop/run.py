@@ -31,6 +31,8 @@ import broker  # noqa: E402
 
 NEWEST = ".".join(broker.version().split(".")[:2])
 FACTS = ROOT / "fixtures" / "facts" / f"kafka-{NEWEST}"
+# Seconds that one scenario may take; against Kafka the slowest takes ten.
+PATIENCE = 240
 # What a client is too new or too old for. Said here so that a skipped run is visible in a diff.
 CANNOT = {("java", "0.11"): "Kafka's clients from 4.0 on need a broker of 2.1 or newer",
           ("java", "1.1"): "Kafka's clients from 4.0 on need a broker of 2.1 or newer"}
@@ -75,7 +77,10 @@ def answers(client, bootstrap):
     """Runs the client's scenario and returns its answers."""
     command = [str(part) for part in CLIENTS[client]()] + [bootstrap]
     started = time.monotonic()
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=400)
+    try:
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise SystemExit(f"{client} did not finish in {PATIENCE} s") from None
     try:
         document = json.loads(run.stdout)
     except json.JSONDecodeError:
@@ -196,6 +201,8 @@ def main():
     parser.add_argument("--rehearsal", default=str(ROOT / "target" / "debug" / "rehearsal"))
     parser.add_argument("--answers", type=pathlib.Path, help="also write the answers to this folder")
     options = parser.parse_args()
+    # A killed run still stops the cluster that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     clients = options.clients.split(",")
     if options.record:
         with Kafka() as bootstrap:
