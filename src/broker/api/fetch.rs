@@ -127,9 +127,14 @@ fn try_read(
     let topic = state.topic_by_either(&wanted.name, wanted.id, by_id).map_err(|code| (code, None))?;
     let refuse = |code| (code, Some(topic));
     let index = PartitionIndex(wanted.partition);
+    let log = state.partition_hosted_by(topic, index, ctx.broker).map_err(refuse)?;
+    let current_leader_epoch = LeaderEpoch(asked.current_leader_epoch);
     // Consumers may read from followers since version 11 (KIP-392).
-    let log = state.partition_to_read(topic, index, ctx.broker, ctx.api_version >= 11).map_err(refuse)?;
-    log.check_epoch(LeaderEpoch(asked.current_leader_epoch)).map_err(refuse)?;
+    if ctx.api_version >= 11 {
+        log.check_epoch(current_leader_epoch).map_err(refuse)?;
+    } else {
+        log.check_leader(ctx.broker, current_leader_epoch).map_err(refuse)?;
+    }
     let replica = log.replica(ctx.broker).ok_or(refuse(ErrorCode::NOT_LEADER_OR_FOLLOWER))?;
     let mut row = PartitionData {
         partition_index: wanted.partition,

@@ -93,7 +93,7 @@ fn find(
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     }
     let topic = state.topic_by_either(topic, crate::base::Uuid::ZERO, false)?;
-    let log = state.partition_to_read(topic, PartitionIndex(asked.partition_index), ctx.broker, false)?;
+    let log = state.partition_hosted_by(topic, PartitionIndex(asked.partition_index), ctx.broker)?;
     log.check_leader(ctx.broker, LeaderEpoch(asked.current_leader_epoch))?;
     Ok(log.list_offset(spec, isolation))
 }
