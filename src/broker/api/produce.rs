@@ -5,7 +5,7 @@
 //!   `NOT_LEADER_OR_FOLLOWER`, then those of the append (`CORRUPT_MESSAGE`, `INVALID_RECORD`, `MESSAGE_TOO_LARGE`,
 //!   `INVALID_TIMESTAMP`, `UNSUPPORTED_COMPRESSION_TYPE`, `OUT_OF_ORDER_SEQUENCE_NUMBER`, `INVALID_PRODUCER_EPOCH`,
 //!   `NOT_ENOUGH_REPLICAS`), then `NOT_ENOUGH_REPLICAS_AFTER_APPEND` and `REQUEST_TIMED_OUT` of the wait.
-//!   `INVALID_REQUIRED_ACKS` for all partitions when `acks` is none of -1, 0 and 1.
+//!   `INVALID_REQUIRED_ACKS` for all partitions that exist when `acks` is none of -1, 0 and 1.
 //! * `acks=0` is not answered, but an error closes the connection, so that the client notices.
 //! * `acks=-1` waits until the high watermark has passed the batch, or for `timeout_ms`.
 //! * Source: KIP-98, KIP-467, KIP-516, KIP-951, <https://kafka.apache.org/protocol#The_Messages_Produce>.
@@ -25,6 +25,7 @@ use crate::log::AppendOrigin;
 use crate::log::LogAppendInfo;
 use crate::wire::messages::produce::BatchIndexAndErrorMessage;
 use crate::wire::messages::produce::LeaderIdAndEpoch;
+use crate::wire::messages::produce::NodeEndpoint;
 use crate::wire::messages::produce::PartitionProduceData;
 use crate::wire::messages::produce::PartitionProduceResponse;
 use crate::wire::messages::produce::ProduceRequest;
@@ -50,15 +51,18 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: ProduceRe
         for data in topic.partition_data {
             let index = PartitionIndex(data.index);
             let appended = match found {
-                _ if !(-1..=1).contains(&acks) => Err(refusal(ErrorCode::INVALID_REQUIRED_ACKS)),
                 Err(code) => Err(refusal(code)),
+                Ok(id) if state.find_partition(id, index).is_none() => {
+                    Err(refusal(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
+                }
+                Ok(_) if !(-1..=1).contains(&acks) => Err(refusal(ErrorCode::INVALID_REQUIRED_ACKS)),
                 Ok(id) => append(state, ctx, id, data, acks),
             };
             if let (Ok(info), Ok(topic)) = (&appended, found) {
                 let at = (responses.len(), rows.len());
                 pending.push(Pending { at, topic, partition: index, last_offset: info.last_offset });
             }
-            rows.push(answer(state, found.ok(), index, appended));
+            rows.push(answer(state, ctx, found.ok(), index, appended));
         }
         responses.push(TopicProduceResponse {
             name: topic.name,
@@ -67,7 +71,16 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: ProduceRe
             ..TopicProduceResponse::default()
         });
     }
-    let response = ProduceResponse { responses, ..ProduceResponse::default() };
+    let hinted = responses.iter().flat_map(|topic| &topic.partition_responses).map(|row| row.current_leader.leader_id);
+    let node_endpoints = state.brokers.leaders(hinted).map(|broker| NodeEndpoint {
+        node_id: broker.id.0,
+        host: broker.host.as_str().into(),
+        port: broker.port.into(),
+        rack: broker.rack.as_deref().map(Into::into),
+        ..NodeEndpoint::default()
+    });
+    let node_endpoints = node_endpoints.collect();
+    let response = ProduceResponse { responses, node_endpoints, ..ProduceResponse::default() };
     match acks {
         -1 => wait(state, ctx, response, pending, request.timeout_ms),
         0 if has_errors(&response) => Outcome::Close("a produce request with acks=0 failed"),
@@ -99,6 +112,7 @@ fn refusal(code: ErrorCode) -> AppendError {
 /// The row of the response for one partition.
 fn answer(
     state: &State,
+    ctx: &RequestContext,
     topic: Option<Uuid>,
     index: PartitionIndex,
     appended: Result<LogAppendInfo, AppendError>,
@@ -118,7 +132,7 @@ fn answer(
             log_start_offset: error.log_start_offset.0,
             record_errors: error.record_errors.into_iter().map(row_of_record).collect(),
             error_message: error.message.map(Into::into),
-            current_leader: hint(state, topic, index, error.code),
+            current_leader: hint(state, ctx, topic, index, error.code),
             ..PartitionProduceResponse::default()
         },
     }
@@ -133,9 +147,15 @@ fn row_of_record(error: crate::log::RecordError) -> BatchIndexAndErrorMessage {
 }
 
 /// Who leads instead, for a client that asked the wrong broker (KIP-951).
-fn hint(state: &State, topic: Option<Uuid>, index: PartitionIndex, code: ErrorCode) -> LeaderIdAndEpoch {
+fn hint(
+    state: &State,
+    ctx: &RequestContext,
+    topic: Option<Uuid>,
+    index: PartitionIndex,
+    code: ErrorCode,
+) -> LeaderIdAndEpoch {
     match topic {
-        Some(topic) if code == ErrorCode::NOT_LEADER_OR_FOLLOWER => {
+        Some(topic) if code == ErrorCode::NOT_LEADER_OR_FOLLOWER && ctx.api_version >= 10 => {
             let (leader_id, leader_epoch) = state.leader_of(topic, index);
             LeaderIdAndEpoch { leader_id, leader_epoch, ..LeaderIdAndEpoch::default() }
         }
@@ -172,8 +192,8 @@ fn settle(
         outcome => {
             let code = outcome.and_then(Result::err).unwrap_or(ErrorCode::REQUEST_TIMED_OUT);
             let row = &mut response.responses[batch.at.0].partition_responses[batch.at.1];
+            // The offset stays: the records are in the leader's log.
             row.error_code = code.code();
-            row.base_offset = -1;
             false
         }
     });
