@@ -141,3 +141,147 @@ fn describe(state: &State, topic: &Topic) -> MetadataResponseTopic {
         ..MetadataResponseTopic::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::api::testing::TestCluster;
+
+    fn by_names(names: &[&str]) -> MetadataRequest {
+        by_either(&names.iter().map(|name| (Some(*name), Uuid::ZERO)).collect::<Vec<_>>())
+    }
+
+    fn by_either(topics: &[(Option<&str>, Uuid)]) -> MetadataRequest {
+        let topics = topics.iter().map(|(name, topic_id)| MetadataRequestTopic {
+            name: name.map(Into::into),
+            topic_id: *topic_id,
+            ..MetadataRequestTopic::default()
+        });
+        MetadataRequest { topics: Some(topics.collect()), ..MetadataRequest::default() }
+    }
+
+    /// Every topic, as each version asks for it.
+    fn all(version: i16) -> MetadataRequest {
+        MetadataRequest { topics: (version == 0).then(Vec::new), ..MetadataRequest::default() }
+    }
+
+    /// Name, error and number of partitions of each topic.
+    fn rows(response: &MetadataResponse) -> Vec<(Option<&str>, ErrorCode, usize)> {
+        let cells = response.topics.iter().map(|topic| (topic.name.as_deref(), topic.error_code, &topic.partitions));
+        cells.map(|(name, code, partitions)| (name, ErrorCode::new(code), partitions.len())).collect()
+    }
+
+    #[test]
+    fn each_version_describes_brokers_topics_and_leaders() {
+        for version in 0..=13 {
+            let mut cluster = TestCluster::new(3).topic("b", 1, 1).topic("a", 2, 3);
+            let response = cluster.ask_broker(2, version, all(version));
+            let brokers: Vec<_> = response.brokers.iter().map(|row| (row.node_id, &*row.host, row.port)).collect();
+            assert_eq!(brokers, [(1, "broker-1", 9091), (2, "broker-2", 9092), (3, "broker-3", 9093)]);
+            assert_eq!(response.cluster_id.is_some(), version >= 2);
+            assert_eq!(response.controller_id, if version >= 1 { 1 } else { -1 });
+            assert_eq!(rows(&response), [(Some("a"), ErrorCode::NONE, 2), (Some("b"), ErrorCode::NONE, 1)]);
+            let id = cluster.engine.state.topics.get("a").unwrap().id;
+            assert_eq!(response.topics[0].topic_id, if version >= 10 { id } else { Uuid::ZERO });
+            let row = &response.topics[0].partitions[1];
+            assert_eq!((row.error_code, row.partition_index, row.leader_id), (0, 1, 2));
+            assert_eq!(row.leader_epoch, if version >= 7 { 0 } else { -1 });
+            assert_eq!((&row.replica_nodes[..], &row.isr_nodes[..]), (&[2, 3, 1][..], &[2, 3, 1][..]));
+            assert!(row.offline_replicas.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_empty_list_means_no_topics_since_version_1() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        for version in 1..=13 {
+            assert_eq!(rows(&cluster.ask(version, by_names(&[]))), [], "{version}");
+        }
+    }
+
+    #[test]
+    fn missing_topics_are_created_if_everybody_agrees() {
+        let check = |version: i16, broker: &str, client: bool, expected: ErrorCode| {
+            let config = [("auto.create.topics.enable", broker), ("num.partitions", "3")];
+            let mut cluster = TestCluster::with_config(1, &config);
+            let asked = MetadataRequest { allow_auto_topic_creation: client, ..by_names(&["a"]) };
+            let response = cluster.ask(version, asked);
+            let partitions = if expected.is_error() { 0 } else { 3 };
+            assert_eq!(rows(&response), [(Some("a"), expected, partitions)]);
+            assert_eq!(cluster.engine.state.topics.is_empty(), expected.is_error());
+        };
+        check(3, "true", true, ErrorCode::NONE);
+        check(13, "true", true, ErrorCode::NONE);
+        check(4, "true", false, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        check(3, "false", true, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        check(13, "false", true, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    }
+
+    #[test]
+    fn what_cannot_be_created_is_not_there() {
+        let mut cluster = TestCluster::new(1).topic("a.b", 1, 1);
+        let response = cluster.ask(12, by_names(&["a/b", "", "a_b"]));
+        let illegal = |name| (Some(name), ErrorCode::INVALID_TOPIC_EXCEPTION, 0);
+        let absent = (Some("a_b"), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, 0);
+        assert_eq!(rows(&response), [illegal("a/b"), illegal(""), absent]);
+    }
+
+    #[test]
+    fn a_topic_asked_for_twice_is_answered_once() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1).topic("b", 1, 1);
+        let response = cluster.ask(12, by_names(&["b", "a", "b"]));
+        assert_eq!(rows(&response), [(Some("b"), ErrorCode::NONE, 1), (Some("a"), ErrorCode::NONE, 1)]);
+    }
+
+    #[test]
+    fn topics_are_found_by_id_since_version_12() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1).topic("b", 1, 1);
+        let id = cluster.engine.state.topics.get("a").unwrap().id;
+        for version in [12, 13] {
+            // Beside an id, names do not count.
+            let asked = by_either(&[(None, Uuid([7; 16])), (None, id), (Some("b"), Uuid::ZERO)]);
+            let response = cluster.ask(version, asked);
+            let unknown = (None, ErrorCode::UNKNOWN_TOPIC_ID, 0);
+            assert_eq!(rows(&response), [unknown, (Some("a"), ErrorCode::NONE, 1)]);
+            assert_eq!(response.topics[0].topic_id, Uuid([7; 16]));
+        }
+        for version in [10, 11] {
+            let response = cluster.ask(version, by_either(&[(None, id), (Some("b"), Uuid::ZERO)]));
+            let refused = |name| (Some(name), ErrorCode::INVALID_REQUEST, 0);
+            assert_eq!(rows(&response), [refused(""), refused("b")]);
+            assert_eq!((response.brokers.len(), response.controller_id), (0, -1));
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_told_to_those_who_ask() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let mut check = |version: i16, ask: bool, cluster_operations: i32, topic_operations: i32| {
+            let asked = MetadataRequest {
+                include_cluster_authorized_operations: ask && version <= 10,
+                include_topic_authorized_operations: ask,
+                ..by_names(&["a"])
+            };
+            let response = cluster.ask(version, asked);
+            assert_eq!(response.cluster_authorized_operations, cluster_operations, "{version}");
+            assert_eq!(response.topics[0].topic_authorized_operations, topic_operations, "{version}");
+        };
+        check(8, true, 8096, 3576);
+        check(10, true, 8096, 3576);
+        check(13, true, i32::MIN, 3576);
+        check(8, false, i32::MIN, i32::MIN);
+        check(13, false, i32::MIN, i32::MIN);
+    }
+
+    #[test]
+    fn a_partition_without_a_leader_says_so() {
+        let mut cluster = TestCluster::new(2).topic("a", 1, 2);
+        let id = cluster.engine.state.topics.get("a").unwrap().id;
+        let at = (id, crate::base::PartitionIndex(0));
+        let log = cluster.engine.state.partitions.get_mut(&at).unwrap();
+        log.elect(BrokerId::NONE, crate::base::LeaderEpoch(1), &[BrokerId(1)]);
+        let row = &cluster.ask(13, by_names(&["a"])).topics[0].partitions[0];
+        assert_eq!((row.error_code, row.leader_id), (ErrorCode::LEADER_NOT_AVAILABLE.code(), -1));
+        assert_eq!((row.leader_epoch, &row.isr_nodes[..]), (1, &[1][..]));
+    }
+}

@@ -206,3 +206,192 @@ fn settle(
         resume: Box::new(move |state, _, woken| settle(state, response, pending, deadline, woken)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::BrokerId;
+    use crate::broker::NewTopic;
+    use crate::broker::api::testing::Answer;
+    use crate::broker::api::testing::START_TIME;
+    use crate::broker::api::testing::TestCluster;
+    use crate::broker::api::testing::batch;
+    use crate::wire::codec::Records;
+    use crate::wire::messages::produce::TopicProduceData;
+
+    fn request(cluster: &TestCluster, version: i16, acks: i16, rows: &[(&str, i32, &[&str])]) -> ProduceRequest {
+        let topic_data = rows.iter().map(|(name, index, values)| TopicProduceData {
+            name: if version < 13 { (*name).into() } else { "".into() },
+            topic_id: match cluster.engine.state.topics.get(name) {
+                Some(topic) if version >= 13 => topic.id,
+                _ => Uuid::ZERO,
+            },
+            partition_data: vec![PartitionProduceData {
+                index: *index,
+                records: Some(Records::from(batch(values).to_bytes())),
+                ..PartitionProduceData::default()
+            }],
+            ..TopicProduceData::default()
+        });
+        ProduceRequest { acks, timeout_ms: 1000, topic_data: topic_data.collect(), ..ProduceRequest::default() }
+    }
+
+    /// Partition, error and base offset of each row.
+    fn rows(response: &ProduceResponse) -> Vec<(i32, ErrorCode, i64)> {
+        let rows = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+        rows.map(|row| (row.index, ErrorCode::new(row.error_code), row.base_offset)).collect()
+    }
+
+    fn count(cluster: &TestCluster, topic: &str) -> usize {
+        cluster.engine.batches(topic, PartitionIndex(0)).len()
+    }
+
+    #[test]
+    fn each_version_appends_and_tells_the_offset() {
+        for version in 3..=13 {
+            for acks in [1, -1] {
+                let mut cluster = TestCluster::new(3).topic("a", 1, 3);
+                for base_offset in [0, 2] {
+                    let asked = request(&cluster, version, acks, &[("a", 0, &["x", "y"])]);
+                    let response = cluster.ask(version, asked);
+                    assert_eq!(rows(&response), [(0, ErrorCode::NONE, base_offset)], "{version} {acks}");
+                    let row = &response.responses[0].partition_responses[0];
+                    let log_start_offset = if version >= 5 { 0 } else { -1 };
+                    assert_eq!((row.log_append_time_ms, row.log_start_offset), (-1, log_start_offset));
+                    assert_eq!((&row.error_message, row.record_errors.len()), (&None, 0));
+                }
+                assert_eq!(count(&cluster, "a"), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn log_append_time_is_told() {
+        let mut cluster = TestCluster::new(1);
+        let topic = NewTopic::new("a", 1).config("message.timestamp.type", "LogAppendTime");
+        cluster.engine.create_topic(cluster.now, topic).unwrap();
+        cluster.pass_ms(7);
+        let asked = request(&cluster, 9, 1, &[("a", 0, &["x"])]);
+        let response = cluster.ask(9, asked);
+        assert_eq!(response.responses[0].partition_responses[0].log_append_time_ms, START_TIME.0 + 7);
+    }
+
+    #[test]
+    fn no_acks_no_answer_and_an_error_closes_the_connection() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let producer = cluster.connect(1);
+        let asked = request(&cluster, 9, 0, &[("a", 0, &["x"])]);
+        assert_eq!(cluster.send(producer, 9, asked), Answer::Silent);
+        assert_eq!(count(&cluster, "a"), 1);
+        let asked = request(&cluster, 9, 0, &[("absent", 0, &["x"]), ("a", 0, &["x"])]);
+        let closed = Answer::Closed("a produce request with acks=0 failed".to_owned());
+        assert_eq!(cluster.send(producer, 9, asked), closed);
+        assert_eq!(count(&cluster, "a"), 2);
+    }
+
+    #[test]
+    fn each_refusal_has_kafkas_code_and_one_does_not_hold_up_the_others() {
+        let mut cluster = TestCluster::new(2).topic("a", 1, 1);
+        let mut check = |broker: i32, version: i16, acks: i16, row: (&str, i32), expected: ErrorCode| {
+            let asked = request(&cluster, version, acks, &[(row.0, row.1, &["x"])]);
+            let response = cluster.ask_broker(broker, version, asked);
+            assert_eq!(rows(&response), [(row.1, expected, -1)]);
+            let row = &response.responses[0].partition_responses[0];
+            assert_eq!((row.log_append_time_ms, row.log_start_offset), (-1, -1));
+            let hinted = expected == ErrorCode::NOT_LEADER_OR_FOLLOWER && version >= 10;
+            let hint = if hinted { (1, 0) } else { (-1, -1) };
+            assert_eq!((row.current_leader.leader_id, row.current_leader.leader_epoch), hint);
+            let endpoints: Vec<_> =
+                response.node_endpoints.iter().map(|node| (node.node_id, &*node.host, node.port)).collect();
+            assert_eq!(endpoints, if hinted { vec![(1, "broker-1", 9091)] } else { vec![] });
+        };
+        check(1, 12, 1, ("absent", 0), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        check(1, 13, 1, ("absent", 0), ErrorCode::UNKNOWN_TOPIC_ID);
+        check(1, 13, 1, ("a", 1), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        check(2, 9, 1, ("a", 0), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        check(2, 10, -1, ("a", 0), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        check(1, 9, 2, ("a", 0), ErrorCode::INVALID_REQUIRED_ACKS);
+        check(2, 9, -2, ("a", 0), ErrorCode::INVALID_REQUIRED_ACKS);
+        check(1, 9, 2, ("a", 1), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        assert_eq!(count(&cluster, "a"), 0);
+        let asked = request(&cluster, 9, 1, &[("absent", 0, &["x"]), ("a", 0, &["x"])]);
+        let expected = [(0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1), (0, ErrorCode::NONE, 0)];
+        assert_eq!(rows(&cluster.ask(9, asked)), expected);
+    }
+
+    #[test]
+    fn a_damaged_batch_is_not_appended() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let mut bytes = batch(&["x"]).to_bytes().to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        let mut asked = request(&cluster, 9, 1, &[("a", 0, &["x"])]);
+        asked.topic_data[0].partition_data[0].records = Some(Records::from(bytes::Bytes::from(bytes)));
+        assert_eq!(rows(&cluster.ask(9, asked)), [(0, ErrorCode::CORRUPT_MESSAGE, -1)]);
+        assert_eq!(count(&cluster, "a"), 0);
+    }
+
+    #[test]
+    fn acks_all_waits_for_the_in_sync_replicas() {
+        let mut cluster = TestCluster::new(2).topic("a", 1, 2);
+        let at = (cluster.engine.state.topics.get("a").unwrap().id, PartitionIndex(0));
+        cluster.engine.state.partitions.get_mut(&at).unwrap().set_replicating(BrokerId(2), false);
+        let producer = cluster.connect(1);
+        let asked = request(&cluster, 9, -1, &[("a", 0, &["x"])]);
+        assert_eq!(cluster.send(producer, 9, asked), Answer::Waiting);
+        // The leader alone has it, which is enough for others.
+        let asked = request(&cluster, 9, 1, &[("a", 0, &["y"])]);
+        assert_eq!(rows(&cluster.ask(9, asked)), [(0, ErrorCode::NONE, 1)]);
+        assert_eq!(cluster.received::<ProduceResponse>(producer), Answer::Waiting);
+        let log = cluster.engine.state.partitions.get_mut(&at).unwrap();
+        log.set_replicating(BrokerId(2), true);
+        log.replicate();
+        cluster.engine.state.touch(Watch::Partition(at.0, at.1));
+        cluster.engine.wake_touched(cluster.now);
+        assert_eq!(rows(&cluster.received(producer).response()), [(0, ErrorCode::NONE, 0)]);
+    }
+
+    #[test]
+    fn acks_all_gives_up_in_time_and_keeps_the_offset() {
+        let mut cluster = TestCluster::new(2).topic("a", 1, 2);
+        let at = (cluster.engine.state.topics.get("a").unwrap().id, PartitionIndex(0));
+        cluster.engine.state.partitions.get_mut(&at).unwrap().set_replicating(BrokerId(2), false);
+        let producer = cluster.connect(1);
+        let asked = request(&cluster, 9, -1, &[("a", 0, &["x"])]);
+        assert_eq!(cluster.send(producer, 9, asked), Answer::Waiting);
+        cluster.pass_ms(999);
+        assert_eq!(cluster.received::<ProduceResponse>(producer), Answer::Waiting);
+        cluster.pass_ms(1);
+        assert_eq!(rows(&cluster.received(producer).response()), [(0, ErrorCode::REQUEST_TIMED_OUT, 0)]);
+    }
+
+    #[test]
+    fn too_few_in_sync_replicas_are_refused_before_the_append() {
+        let mut cluster = TestCluster::new(3);
+        let topic = NewTopic::new("a", 1).replication_factor(3).config("min.insync.replicas", "2");
+        cluster.engine.create_topic(cluster.now, topic).unwrap();
+        let at = (cluster.engine.state.topics.get("a").unwrap().id, PartitionIndex(0));
+        cluster.engine.state.partitions.get_mut(&at).unwrap().set_isr(&[BrokerId(1)]);
+        let asked = request(&cluster, 9, -1, &[("a", 0, &["x"])]);
+        assert_eq!(rows(&cluster.ask(9, asked)), [(0, ErrorCode::NOT_ENOUGH_REPLICAS, -1)]);
+        let asked = request(&cluster, 9, 1, &[("a", 0, &["x"])]);
+        assert_eq!(rows(&cluster.ask(9, asked)), [(0, ErrorCode::NONE, 0)]);
+    }
+
+    #[test]
+    fn a_record_without_a_key_is_named_when_the_topic_is_compacted() {
+        let mut cluster = TestCluster::new(1);
+        let topic = NewTopic::new("a", 1).config("cleanup.policy", "compact");
+        cluster.engine.create_topic(cluster.now, topic).unwrap();
+        let mut check = |version: i16, errors: usize| {
+            let asked = request(&cluster, version, 1, &[("a", 0, &["x", "y"])]);
+            let response = cluster.ask(version, asked);
+            assert_eq!(rows(&response), [(0, ErrorCode::INVALID_RECORD, -1)], "{version}");
+            let row = &response.responses[0].partition_responses[0];
+            let indexes: Vec<i32> = row.record_errors.iter().map(|error| error.batch_index).collect();
+            assert_eq!(indexes, (0..).take(errors).collect::<Vec<i32>>());
+            assert_eq!(row.error_message.is_some(), version >= 8);
+        };
+        check(8, 2);
+        check(13, 2);
+    }
+}
