@@ -11,6 +11,7 @@
 //! ```
 
 mod api;
+mod authorized;
 mod command;
 mod configs;
 mod engine;

@@ -124,20 +124,20 @@ impl State {
         if log.leader() == broker { Ok(log) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
     }
 
-    /// A partition to read from: its leader's, or a follower's if the client knows that it may.
+    /// A partition of which `broker` holds a replica, leading or not.
     ///
     /// # Errors
     /// `UNKNOWN_TOPIC_OR_PARTITION`, `NOT_LEADER_OR_FOLLOWER`.
-    pub(crate) fn partition_to_read(
+    ///
+    /// Source: `ReplicaManager.getPartitionOrError`.
+    pub(crate) fn partition_hosted_by(
         &self,
         topic: Uuid,
         index: PartitionIndex,
         broker: BrokerId,
-        followers_too: bool,
     ) -> Result<&PartitionLog, ErrorCode> {
         let log = self.find_partition(topic, index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-        let here = log.leader() == broker || followers_too && log.replica(broker).is_some();
-        if here { Ok(log) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
+        if log.replica(broker).is_some() { Ok(log) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
     }
 
     /// Whether every replica that has to has the record at `last_offset`; `None` while that is open.

@@ -99,7 +99,7 @@ pub enum OffsetSpec {
     EarliestLocal,
     /// -5: the last offset in tiered storage (KIP-1005); there is none here.
     LatestTiered,
-    /// -6: the first offset that is not yet tiered (KIP-1023).
+    /// -6: the first offset that is not yet tiered (KIP-1023); nothing is ever to be tiered here.
     EarliestPendingUpload,
 }
 
@@ -440,10 +440,10 @@ impl PartitionLog {
             OffsetSpec::Timestamp(target) => log.offset_for_timestamp(target, upto),
             OffsetSpec::MaxTimestamp => log.max_timestamp_offset(upto),
             OffsetSpec::Latest => bound(upto, Some(self.leader_epoch)),
-            OffsetSpec::Earliest | OffsetSpec::EarliestLocal | OffsetSpec::EarliestPendingUpload => {
+            OffsetSpec::Earliest | OffsetSpec::EarliestLocal => {
                 bound(log.log_start_offset(), log.leader_epochs().epoch_of(log.log_start_offset()))
             }
-            OffsetSpec::LatestTiered => None,
+            OffsetSpec::LatestTiered | OffsetSpec::EarliestPendingUpload => None,
         }
     }
 

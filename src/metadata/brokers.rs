@@ -2,6 +2,7 @@
 
 use crate::base::BrokerId;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// One broker as its registration describes it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -36,6 +37,12 @@ impl Brokers {
     /// All of them, by id.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Broker> {
         self.by_id.values()
+    }
+
+    /// Those of `leaders` that are registered, each once, by id.
+    pub fn leaders(&self, leaders: impl Iterator<Item = i32>) -> impl Iterator<Item = &Broker> {
+        let ids: BTreeSet<BrokerId> = leaders.map(BrokerId).collect();
+        ids.into_iter().filter_map(|id| self.get(id))
     }
 
     /// Their ids in order.

@@ -62,3 +62,66 @@ fn all(state: &State) -> Vec<ApiVersion> {
     });
     rows.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::api::testing::Answer;
+    use crate::broker::api::testing::TestCluster;
+    use crate::wire::messages::metadata::MetadataRequest;
+
+    fn request(name: &str, version: &str) -> ApiVersionsRequest {
+        ApiVersionsRequest {
+            client_software_name: name.into(),
+            client_software_version: version.into(),
+            ..ApiVersionsRequest::default()
+        }
+    }
+
+    fn range(response: &ApiVersionsResponse, api: ApiKey) -> Option<(i16, i16)> {
+        let row = response.api_keys.iter().find(|row| row.api_key == api.code())?;
+        Some((row.min_version, row.max_version))
+    }
+
+    #[test]
+    fn each_version_lists_the_table() {
+        let mut cluster = TestCluster::new(1);
+        for version in 0..=4 {
+            let asked = if version >= 3 { request("test", "1.0") } else { ApiVersionsRequest::default() };
+            let response = cluster.ask(version, asked);
+            assert_eq!((response.error_code, response.api_keys.len()), (0, TABLE.len()));
+            assert!(response.api_keys.is_sorted_by_key(|row| row.api_key));
+            assert_eq!(range(&response, ApiKey::Produce), Some((0, 13)));
+            assert_eq!(range(&response, ApiKey::Fetch), Some((4, 18)));
+        }
+    }
+
+    #[test]
+    fn an_older_release_has_fewer_apis_and_versions() {
+        let mut cluster = TestCluster::of_release("1.1", 1, &[]);
+        let response = cluster.ask(0, ApiVersionsRequest::default());
+        assert_eq!(range(&response, ApiKey::Fetch), Some((4, 7)));
+        assert_eq!(range(&response, ApiKey::DescribeCluster), None);
+        let client = cluster.connect(1);
+        let refused = Answer::Closed("Metadata version 6 is not supported by Kafka 1.1".to_owned());
+        assert_eq!(cluster.send(client, 6, MetadataRequest::default()), refused);
+    }
+
+    #[test]
+    fn a_client_has_to_name_itself_properly_since_version_3() {
+        let mut cluster = TestCluster::new(1);
+        let mut check = |name: &str, version: &str, expected: ErrorCode| {
+            let response = cluster.ask(4, request(name, version));
+            assert_eq!(response.error_code, expected.code(), "{name} {version}");
+            assert_eq!(response.api_keys.is_empty(), expected.is_error());
+        };
+        check("apache-kafka-java", "4.2.0", ErrorCode::NONE);
+        check("x", "1", ErrorCode::NONE);
+        check("", "1", ErrorCode::INVALID_REQUEST);
+        check("x", "", ErrorCode::INVALID_REQUEST);
+        check("-x", "1", ErrorCode::INVALID_REQUEST);
+        check("x", "1.", ErrorCode::INVALID_REQUEST);
+        check("a b", "1", ErrorCode::INVALID_REQUEST);
+        check("x_y", "1", ErrorCode::INVALID_REQUEST);
+    }
+}

@@ -32,6 +32,7 @@ use crate::wire::messages::fetch::FetchRequest;
 use crate::wire::messages::fetch::FetchResponse;
 use crate::wire::messages::fetch::FetchableTopicResponse;
 use crate::wire::messages::fetch::LeaderIdAndEpoch;
+use crate::wire::messages::fetch::NodeEndpoint;
 use crate::wire::messages::fetch::PartitionData;
 
 /// A fetch that has been read and may have to wait.
@@ -50,11 +51,14 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: FetchRequ
             return Outcome::Reply(FetchResponse { error_code: code.code(), ..FetchResponse::default() });
         }
     };
+    let limit = state.broker_config(ctx.broker).fetch_max_bytes;
+    let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(limit);
     let fetching = Fetching {
         plan,
         isolation: if request.isolation_level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted },
-        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
-        max_bytes: usize::try_from(request.max_bytes).unwrap_or(0).min(state.broker_config(ctx.broker).fetch_max_bytes),
+        // An answer that is full does not wait for more.
+        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
+        max_bytes,
         deadline: ctx.now.plus_ms(request.max_wait_ms.into()),
     };
     let woken = if request.max_wait_ms <= 0 { Woken::Expired } else { Woken::Changed };
@@ -64,23 +68,23 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: FetchRequ
 /// Reads everything once; answers if that is enough, else waits for any of the partitions to change.
 fn fetch(state: &mut State, ctx: &RequestContext, fetching: Fetching, woken: Woken) -> Outcome<FetchResponse> {
     let mut rows = Vec::with_capacity(fetching.plan.partitions.len());
-    let mut size = 0;
+    let mut size: usize = 0;
     let mut at_once = fetching.plan.partitions.is_empty() || woken == Woken::Expired;
     for (wanted, asked) in &fetching.plan.partitions {
         let limit = ReadLimit {
-            max_bytes: usize::try_from(asked.partition_max_bytes).unwrap_or(0).min(fetching.max_bytes - size),
+            max_bytes: usize::try_from(asked.partition_max_bytes)
+                .unwrap_or(0)
+                .min(fetching.max_bytes.saturating_sub(size)),
             min_one: size == 0,
         };
         let row = read(state, ctx, wanted, asked, fetching.isolation, limit);
         at_once |= row.error_code != 0 || row.diverging_epoch.end_offset != -1;
-        let read = row.records.as_ref().map_or(0, Records::len);
-        size = (size + read).min(fetching.max_bytes);
-        at_once |= read > fetching.max_bytes;
+        size = size.saturating_add(row.records.as_ref().map_or(0, Records::len));
         rows.push((wanted.clone(), row));
     }
     if at_once || size >= fetching.min_bytes {
         let rows = state.sessions_of(ctx.broker).finish(&fetching.plan, rows);
-        return Outcome::Reply(respond(fetching.plan.session, rows));
+        return Outcome::Reply(respond(state, fetching.plan.session, rows));
     }
     let watch = fetching.plan.partitions.iter().filter_map(|(wanted, _)| {
         let topic = state.topic_by_either(&wanted.name, wanted.id, ctx.api_version >= 13).ok()?;
@@ -108,7 +112,10 @@ fn read(
             partition_index: wanted.partition,
             error_code: code.code(),
             high_watermark: -1,
-            current_leader: topic.map_or_else(LeaderIdAndEpoch::default, |topic| hint(state, topic, wanted, code)),
+            current_leader: topic.map_or_else(LeaderIdAndEpoch::default, |topic| hint(state, ctx, topic, wanted, code)),
+            // Where Kafka has not come as far as the log, it leaves the list as it is made: empty, and not null.
+            aborted_transactions: matches!(code, ErrorCode::UNKNOWN_TOPIC_ID | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                .then(Vec::new),
             records: Some(Records::EMPTY),
             ..PartitionData::default()
         },
@@ -127,9 +134,14 @@ fn try_read(
     let topic = state.topic_by_either(&wanted.name, wanted.id, by_id).map_err(|code| (code, None))?;
     let refuse = |code| (code, Some(topic));
     let index = PartitionIndex(wanted.partition);
+    let log = state.partition_hosted_by(topic, index, ctx.broker).map_err(refuse)?;
+    let current_leader_epoch = LeaderEpoch(asked.current_leader_epoch);
     // Consumers may read from followers since version 11 (KIP-392).
-    let log = state.partition_to_read(topic, index, ctx.broker, ctx.api_version >= 11).map_err(refuse)?;
-    log.check_epoch(LeaderEpoch(asked.current_leader_epoch)).map_err(refuse)?;
+    if ctx.api_version >= 11 {
+        log.check_epoch(current_leader_epoch).map_err(refuse)?;
+    } else {
+        log.check_leader(ctx.broker, current_leader_epoch).map_err(refuse)?;
+    }
     let replica = log.replica(ctx.broker).ok_or(refuse(ErrorCode::NOT_LEADER_OR_FOLLOWER))?;
     let mut row = PartitionData {
         partition_index: wanted.partition,
@@ -156,8 +168,9 @@ fn try_read(
 }
 
 /// Who leads, for a client that asked the wrong broker or has an old epoch (KIP-951).
-fn hint(state: &State, topic: Uuid, wanted: &Wanted, code: ErrorCode) -> LeaderIdAndEpoch {
-    if !matches!(code, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH) {
+fn hint(state: &State, ctx: &RequestContext, topic: Uuid, wanted: &Wanted, code: ErrorCode) -> LeaderIdAndEpoch {
+    let is_moved = matches!(code, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH);
+    if !is_moved || ctx.api_version < 16 {
         return LeaderIdAndEpoch::default();
     }
     let (leader_id, leader_epoch) = state.leader_of(topic, PartitionIndex(wanted.partition));
@@ -165,7 +178,16 @@ fn hint(state: &State, topic: Uuid, wanted: &Wanted, code: ErrorCode) -> LeaderI
 }
 
 /// Groups the rows by topic, as far as neighbours belong together.
-fn respond(session: Option<i32>, rows: Vec<(Wanted, PartitionData)>) -> FetchResponse {
+fn respond(state: &State, session: Option<i32>, rows: Vec<(Wanted, PartitionData)>) -> FetchResponse {
+    let hinted = rows.iter().map(|(_, row)| row.current_leader.leader_id);
+    let node_endpoints = state.brokers.leaders(hinted).map(|broker| NodeEndpoint {
+        node_id: broker.id.0,
+        host: broker.host.as_str().into(),
+        port: broker.port.into(),
+        rack: broker.rack.as_deref().map(Into::into),
+        ..NodeEndpoint::default()
+    });
+    let node_endpoints = node_endpoints.collect();
     let mut responses: Vec<FetchableTopicResponse> = Vec::new();
     for (wanted, row) in rows {
         match responses.last_mut() {
@@ -178,5 +200,293 @@ fn respond(session: Option<i32>, rows: Vec<(Wanted, PartitionData)>) -> FetchRes
             }),
         }
     }
-    FetchResponse { session_id: session.unwrap_or(0), responses, ..FetchResponse::default() }
+    FetchResponse { session_id: session.unwrap_or(0), responses, node_endpoints, ..FetchResponse::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::BrokerId;
+    use crate::broker::api::testing::Answer;
+    use crate::broker::api::testing::TestCluster;
+    use crate::broker::api::testing::batch;
+    use crate::wire::messages::delete_topics::DeleteTopicsRequest;
+    use crate::wire::messages::fetch::FetchTopic;
+    use crate::wire::messages::fetch::ForgottenTopic;
+
+    fn id_of(cluster: &TestCluster, name: &str) -> Uuid {
+        cluster.engine.state.topics.get(name).unwrap().id
+    }
+
+    /// A request for partitions of topics from an offset, which does not wait.
+    fn request(cluster: &TestCluster, rows: &[(&str, i32, i64)]) -> FetchRequest {
+        let topics = rows.iter().map(|(name, partition, fetch_offset)| FetchTopic {
+            topic: (*name).into(),
+            topic_id: cluster.engine.state.topics.get(name).map_or(Uuid::ZERO, |topic| topic.id),
+            partitions: vec![FetchPartition {
+                partition: *partition,
+                fetch_offset: *fetch_offset,
+                partition_max_bytes: 1 << 20,
+                ..FetchPartition::default()
+            }],
+            ..FetchTopic::default()
+        });
+        FetchRequest { max_bytes: 1 << 20, session_epoch: -1, topics: topics.collect(), ..FetchRequest::default() }
+    }
+
+    /// Fields that the version cannot say are set to what it would leave.
+    fn at(version: i16, mut request: FetchRequest) -> FetchRequest {
+        for topic in &mut request.topics {
+            if version >= 13 {
+                topic.topic = "".into();
+            } else {
+                topic.topic_id = Uuid::ZERO;
+            }
+        }
+        request
+    }
+
+    /// Partition, error, high watermark and bytes of each row.
+    fn rows(response: &FetchResponse) -> Vec<(i32, ErrorCode, i64, usize)> {
+        assert_eq!(response.error_code, 0);
+        let rows = response.responses.iter().flat_map(|topic| &topic.partitions);
+        let cells = rows.map(|row| (row, row.records.as_ref().map_or(0, Records::len)));
+        cells.map(|(row, len)| (row.partition_index, ErrorCode::new(row.error_code), row.high_watermark, len)).collect()
+    }
+
+    fn size_of(values: &[&str]) -> usize {
+        batch(values).to_bytes().len()
+    }
+
+    #[test]
+    fn each_version_reads_the_batches_as_they_are() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        cluster.append("a", 0, &["x", "y"]);
+        cluster.append("a", 0, &["z"]);
+        let kept = cluster.engine.batches("a", PartitionIndex(0));
+        let expected: Vec<u8> = kept.iter().flat_map(|batch| batch.to_bytes()).collect();
+        for version in 4..=18 {
+            let asked = at(version, request(&cluster, &[("a", 0, 1)]));
+            let response = cluster.ask(version, asked);
+            let [topic] = &response.responses[..] else { panic!("one topic") };
+            let row = &topic.partitions[0];
+            assert_eq!(row.records.clone().unwrap().into_bytes(), expected, "{version}");
+            assert_eq!((row.high_watermark, row.last_stable_offset), (3, 3));
+            assert_eq!(row.log_start_offset, if version >= 5 { 0 } else { -1 });
+            assert_eq!(row.aborted_transactions, None);
+            assert_eq!(topic.topic_id, if version >= 13 { id_of(&cluster, "a") } else { Uuid::ZERO });
+        }
+        let asked = FetchRequest { isolation_level: 1, ..at(12, request(&cluster, &[("a", 0, 3)])) };
+        let response = cluster.ask(12, asked);
+        assert_eq!(rows(&response), [(0, ErrorCode::NONE, 3, 0)]);
+        assert_eq!(response.responses[0].partitions[0].aborted_transactions, Some(vec![]));
+    }
+
+    #[test]
+    fn each_refusal_has_kafkas_code() {
+        let mut cluster = TestCluster::new(3).topic("a", 1, 2);
+        cluster.append("a", 0, &["x"]);
+        let mut check = |broker: i32, version: i16, row: (&str, i32, i64), epoch: i32, expected: ErrorCode| {
+            let mut asked = at(version, request(&cluster, &[row]));
+            asked.topics[0].partitions[0].current_leader_epoch = epoch;
+            asked.max_wait_ms = 1000;
+            asked.min_bytes = 1;
+            let response = cluster.ask_broker(broker, version, asked);
+            assert_eq!(rows(&response), [(row.1, expected, -1, 0)]);
+            let row = &response.responses[0].partitions[0];
+            assert_eq!((row.last_stable_offset, row.log_start_offset), (-1, -1));
+            let unknown = [ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, ErrorCode::UNKNOWN_TOPIC_ID].contains(&expected);
+            assert_eq!(row.aborted_transactions.is_some(), unknown);
+            let hinted = expected == ErrorCode::NOT_LEADER_OR_FOLLOWER && version >= 16;
+            assert_eq!(row.current_leader.leader_id, if hinted { 1 } else { -1 });
+            assert_eq!(response.node_endpoints.len(), usize::from(hinted));
+        };
+        check(1, 12, ("absent", 0, 0), -1, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        check(1, 13, ("absent", 0, 0), -1, ErrorCode::UNKNOWN_TOPIC_ID);
+        check(1, 13, ("a", 7, 0), -1, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        check(3, 15, ("a", 0, 0), 9, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        check(3, 16, ("a", 0, 0), 9, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        check(2, 10, ("a", 0, 0), 0, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        check(2, 10, ("a", 0, 0), 9, ErrorCode::UNKNOWN_LEADER_EPOCH);
+        check(1, 16, ("a", 0, 0), 9, ErrorCode::UNKNOWN_LEADER_EPOCH);
+        check(1, 16, ("a", 0, 2), 0, ErrorCode::OFFSET_OUT_OF_RANGE);
+        check(1, 16, ("a", 0, -1), 0, ErrorCode::OFFSET_OUT_OF_RANGE);
+    }
+
+    #[test]
+    fn a_follower_is_read_from_since_version_11() {
+        let mut cluster = TestCluster::new(2).topic("a", 1, 2);
+        cluster.append("a", 0, &["x"]);
+        let asked = at(11, request(&cluster, &[("a", 0, 0)]));
+        assert_eq!(rows(&cluster.ask_broker(2, 11, asked)), [(0, ErrorCode::NONE, 1, size_of(&["x"]))]);
+    }
+
+    #[test]
+    fn a_long_poll_wakes_at_once_when_there_is_enough() {
+        let mut cluster = TestCluster::new(1).topic("a", 2, 1);
+        let consumer = cluster.connect(1);
+        let one = size_of(&["x"]);
+        let mut asked = at(12, request(&cluster, &[("a", 0, 0), ("a", 1, 0)]));
+        asked.max_wait_ms = 500;
+        asked.min_bytes = i32::try_from(one).unwrap() + 1;
+        assert_eq!(cluster.send(consumer, 12, asked), Answer::Waiting);
+        cluster.append("a", 1, &["x"]);
+        assert_eq!(cluster.received::<FetchResponse>(consumer), Answer::Waiting);
+        cluster.pass_ms(499);
+        assert_eq!(cluster.received::<FetchResponse>(consumer), Answer::Waiting);
+        cluster.append("a", 0, &["x"]);
+        let response = cluster.received(consumer).response();
+        assert_eq!(rows(&response), [(0, ErrorCode::NONE, 1, one), (1, ErrorCode::NONE, 1, one)]);
+    }
+
+    #[test]
+    fn a_long_poll_ends_on_time_with_what_there_is() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let consumer = cluster.connect(1);
+        let asked = FetchRequest { max_wait_ms: 500, min_bytes: 1000, ..at(12, request(&cluster, &[("a", 0, 0)])) };
+        assert_eq!(cluster.send(consumer, 12, asked), Answer::Waiting);
+        cluster.append("a", 0, &["x"]);
+        cluster.pass_ms(499);
+        assert_eq!(cluster.received::<FetchResponse>(consumer), Answer::Waiting);
+        cluster.pass_ms(1);
+        let response = cluster.received(consumer).response();
+        assert_eq!(rows(&response), [(0, ErrorCode::NONE, 1, size_of(&["x"]))]);
+    }
+
+    #[test]
+    fn a_long_poll_ends_when_its_topic_is_deleted() {
+        for version in [12, 13] {
+            let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+            let consumer = cluster.connect(1);
+            let asked = at(version, request(&cluster, &[("a", 0, 0)]));
+            let asked = FetchRequest { max_wait_ms: 500, min_bytes: 1, ..asked };
+            assert_eq!(cluster.send(consumer, version, asked), Answer::Waiting);
+            cluster.ask(5, DeleteTopicsRequest { topic_names: vec!["a".into()], ..DeleteTopicsRequest::default() });
+            let response = cluster.received(consumer).response();
+            let expected =
+                if version == 12 { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::UNKNOWN_TOPIC_ID };
+            assert_eq!(rows(&response), [(0, expected, -1, 0)]);
+        }
+    }
+
+    #[test]
+    fn what_asks_for_no_bytes_or_no_time_or_nothing_does_not_wait() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let mut check = |max_wait_ms: i32, min_bytes: i32, partitions: &[(&str, i32, i64)]| {
+            let asked = FetchRequest { max_wait_ms, min_bytes, ..at(12, request(&cluster, partitions)) };
+            assert_eq!(rows(&cluster.ask(12, asked)).len(), partitions.len());
+        };
+        check(500, 0, &[("a", 0, 0)]);
+        check(0, 1, &[("a", 0, 0)]);
+        check(-1, 1, &[("a", 0, 0)]);
+        check(500, 1, &[]);
+    }
+
+    #[test]
+    fn the_first_batch_comes_whole_and_the_limits_hold_for_the_rest() {
+        let mut cluster = TestCluster::new(1).topic("a", 3, 1);
+        for partition in 0..3 {
+            cluster.append("a", partition, &["x"]);
+            cluster.append("a", partition, &["y"]);
+        }
+        let one = size_of(&["x"]);
+        let mut check = |max_bytes: usize, partition_max_bytes: usize, expected: [usize; 3]| {
+            let mut asked = at(12, request(&cluster, &[("a", 0, 0), ("a", 1, 0), ("a", 2, 0)]));
+            asked.max_bytes = i32::try_from(max_bytes).unwrap();
+            for topic in &mut asked.topics {
+                topic.partitions[0].partition_max_bytes = i32::try_from(partition_max_bytes).unwrap();
+            }
+            // A full answer does not wait, whatever the minimum.
+            (asked.max_wait_ms, asked.min_bytes) = (500, i32::try_from(3 * one).unwrap());
+            let expected = [(0, expected[0]), (1, expected[1]), (2, expected[2])];
+            let expected = expected.map(|(index, len)| (index, ErrorCode::NONE, 2, len));
+            assert_eq!(rows(&cluster.ask(12, asked)), expected, "{max_bytes} {partition_max_bytes}");
+        };
+        check(0, 1000, [one, 0, 0]);
+        check(1, 1000, [one, 0, 0]);
+        check(2 * one, 1000, [2 * one, 0, 0]);
+        check(3 * one, 1000, [2 * one, one, 0]);
+        check(4 * one - 1, 1000, [2 * one, one, 0]);
+        check(1 << 20, one, [one, one, one]);
+    }
+
+    #[test]
+    fn a_session_answers_only_what_is_new() {
+        for version in [7, 12, 13, 18] {
+            let mut cluster = TestCluster::new(1).topic("a", 1, 1).topic("b", 1, 1);
+            let opening = at(version, request(&cluster, &[("a", 0, 0), ("b", 0, 0)]));
+            let response = cluster.ask(version, FetchRequest { session_epoch: 0, ..opening });
+            assert_eq!(rows(&response).len(), 2);
+            let session_id = response.session_id;
+            assert_ne!(session_id, 0);
+            let next = |session_epoch| FetchRequest {
+                session_id,
+                session_epoch,
+                max_bytes: 1 << 20,
+                ..FetchRequest::default()
+            };
+            assert_eq!(rows(&cluster.ask(version, next(1))), []);
+            cluster.append("b", 0, &["x"]);
+            let response = cluster.ask(version, next(2));
+            assert_eq!(
+                (rows(&response), response.session_id),
+                (vec![(0, ErrorCode::NONE, 1, size_of(&["x"]))], session_id)
+            );
+            // The same epoch again is one that was used.
+            let response = cluster.ask(version, next(2));
+            assert_eq!(response.error_code, ErrorCode::INVALID_FETCH_SESSION_EPOCH.code());
+            assert_eq!((response.session_id, response.responses.len()), (0, 0));
+            let mut forget = next(3);
+            forget.forgotten_topics_data = vec![ForgottenTopic {
+                topic: if version < 13 { "b".into() } else { "".into() },
+                topic_id: if version < 13 { Uuid::ZERO } else { id_of(&cluster, "b") },
+                partitions: vec![0],
+                ..ForgottenTopic::default()
+            }];
+            assert_eq!(rows(&cluster.ask(version, forget)), []);
+            let closing = FetchRequest { session_epoch: -1, ..next(0) };
+            assert_eq!(rows(&cluster.ask(version, closing)), []);
+            let response = cluster.ask(version, next(4));
+            assert_eq!(response.error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND.code());
+        }
+    }
+
+    #[test]
+    fn a_session_long_poll_wakes_for_its_own_partitions() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1).topic("b", 1, 1);
+        let consumer = cluster.connect(1);
+        let opening = at(13, request(&cluster, &[("a", 0, 0)]));
+        let opening = FetchRequest { session_epoch: 0, ..opening };
+        let session_id = cluster.send(consumer, 13, opening).response().session_id;
+        let next = FetchRequest {
+            session_id,
+            session_epoch: 1,
+            max_wait_ms: 500,
+            min_bytes: 1,
+            max_bytes: 1 << 20,
+            ..FetchRequest::default()
+        };
+        assert_eq!(cluster.send(consumer, 13, next), Answer::Waiting);
+        cluster.append("b", 0, &["x"]);
+        assert_eq!(cluster.received::<FetchResponse>(consumer), Answer::Waiting);
+        cluster.append("a", 0, &["x"]);
+        assert_eq!(rows(&cluster.received(consumer).response()), [(0, ErrorCode::NONE, 1, size_of(&["x"]))]);
+    }
+
+    #[test]
+    fn a_reader_of_a_lost_epoch_is_told_where_the_logs_diverge() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        cluster.append("a", 0, &["x"]);
+        let id = id_of(&cluster, "a");
+        let log = cluster.engine.state.partitions.get_mut(&(id, PartitionIndex(0))).unwrap();
+        log.elect(BrokerId(1), LeaderEpoch(2), &[BrokerId(1)]);
+        cluster.append("a", 0, &["y"]);
+        let mut asked = at(12, request(&cluster, &[("a", 0, 2)]));
+        asked.topics[0].partitions[0].last_fetched_epoch = 1;
+        (asked.max_wait_ms, asked.min_bytes) = (500, 1);
+        let response = cluster.ask(12, asked);
+        let row = &response.responses[0].partitions[0];
+        assert_eq!((row.diverging_epoch.epoch, row.diverging_epoch.end_offset), (0, 1));
+        assert_eq!(rows(&response), [(0, ErrorCode::NONE, 2, 0)]);
+    }
 }

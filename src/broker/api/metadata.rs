@@ -5,13 +5,14 @@
 //!   `LEADER_NOT_AVAILABLE` (a topic that was just created); per partition: `LEADER_NOT_AVAILABLE`.
 //! * Creates missing topics if the request (from version 4) and `auto.create.topics.enable` allow it.
 //! * Differs: an auto-created topic is there at once, so it is answered with its leaders and not with
-//!   `LEADER_NOT_AVAILABLE`; authorized operations are not reported.
+//!   `LEADER_NOT_AVAILABLE`.
 //! * Source: KIP-4, KIP-516, KIP-700, <https://kafka.apache.org/protocol#The_Messages_Metadata>.
 
 use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::TopicName;
 use crate::base::Uuid;
+use crate::broker::authorized;
 use crate::broker::outcome::Outcome;
 use crate::broker::outcome::RequestContext;
 use crate::broker::state::State;
@@ -23,19 +24,24 @@ use crate::wire::messages::metadata::MetadataResponseBroker;
 use crate::wire::messages::metadata::MetadataResponsePartition;
 use crate::wire::messages::metadata::MetadataResponseTopic;
 use bytestring::ByteString;
+use indexmap::IndexSet;
 
 pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: MetadataRequest) -> Outcome<MetadataResponse> {
     // Version 0 could not say "no topics": an empty list meant all of them.
-    let all = match &request.topics {
-        None => true,
-        Some(topics) => ctx.api_version == 0 && topics.is_empty(),
-    };
+    let wanted = request.topics.filter(|topics| ctx.api_version > 0 || !topics.is_empty());
+    // Versions 10 and 11 have the field, but brokers did not look topics up by it yet.
+    let is_early = |topic: &MetadataRequestTopic| topic.name.is_none() || topic.topic_id != Uuid::ZERO;
+    if let Some(topics) = wanted.as_ref().filter(|topics| ctx.api_version < 12 && topics.iter().any(is_early)) {
+        return Outcome::Reply(refuse(topics, ErrorCode::INVALID_REQUEST));
+    }
     let may_create = ctx.api_version < 4 || request.allow_auto_topic_creation;
-    let topics = if all {
-        state.topics.iter().map(|topic| describe(state, topic)).collect()
-    } else {
-        request.topics.unwrap_or_default().iter().map(|wanted| find(state, ctx, wanted, may_create)).collect()
+    let mut topics: Vec<MetadataResponseTopic> = match wanted {
+        None => state.topics.iter().map(|topic| describe(state, topic)).collect(),
+        Some(wanted) => each_once(wanted).iter().map(|wanted| find(state, wanted, may_create)).collect(),
     };
+    if request.include_topic_authorized_operations {
+        topics.iter_mut().for_each(|topic| topic.topic_authorized_operations = authorized::ON_TOPIC);
+    }
     let brokers = state.brokers.iter().map(|broker| MetadataResponseBroker {
         node_id: broker.id.0,
         host: broker.host.as_str().into(),
@@ -43,47 +49,72 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: MetadataR
         rack: broker.rack.as_deref().map(ByteString::from),
         ..MetadataResponseBroker::default()
     });
+    let asked = request.include_cluster_authorized_operations;
     Outcome::Reply(MetadataResponse {
         brokers: brokers.collect(),
         cluster_id: Some(state.cluster_id.as_str().into()),
         controller_id: state.brokers.controller().0,
         topics,
+        cluster_authorized_operations: if asked { authorized::ON_CLUSTER } else { authorized::NOT_ASKED },
         ..MetadataResponse::default()
     })
 }
 
-/// Answers one topic of the request, by id or by name.
-fn find(
-    state: &mut State,
-    ctx: &RequestContext,
-    wanted: &MetadataRequestTopic,
-    may_create: bool,
-) -> MetadataResponseTopic {
-    let refused = |code: ErrorCode| MetadataResponseTopic {
+fn refuse(topics: &[MetadataRequestTopic], code: ErrorCode) -> MetadataResponse {
+    let topics = topics.iter().map(|topic| MetadataResponseTopic {
         error_code: code.code(),
-        name: wanted.name.clone().or_else(|| (ctx.api_version < 12).then(ByteString::new)),
-        topic_id: wanted.topic_id,
+        name: Some(topic.name.clone().unwrap_or_default()),
+        topic_id: topic.topic_id,
         ..MetadataResponseTopic::default()
-    };
-    let Some(name) = wanted.name.as_deref().filter(|_| wanted.topic_id == Uuid::ZERO) else {
-        return match state.topics.by_id(wanted.topic_id) {
-            Some(topic) => describe(state, topic),
-            None => refused(ErrorCode::UNKNOWN_TOPIC_ID),
-        };
-    };
-    if state.topics.get(name).is_none() {
-        if !may_create || !state.auto_create_topics() {
-            let legal = TopicName::new(name).is_ok();
-            let code = if legal { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::INVALID_TOPIC_EXCEPTION };
-            return refused(code);
-        }
-        if let Err(refusal) = state.auto_create_topic(name) {
-            return refused(refusal.code);
-        }
+    });
+    MetadataResponse { topics: topics.collect(), ..MetadataResponse::default() }
+}
+
+/// How a topic is asked for: by its id, or by its name.
+#[derive(PartialEq, Eq, Hash)]
+enum Wanted {
+    ById(Uuid),
+    ByName(ByteString),
+}
+
+/// The topics of a request without repetition; if any is asked for by id, names do not count.
+fn each_once(topics: Vec<MetadataRequestTopic>) -> IndexSet<Wanted> {
+    if topics.iter().any(|topic| topic.topic_id != Uuid::ZERO) {
+        let ids = topics.into_iter().map(|topic| topic.topic_id).filter(|id| *id != Uuid::ZERO);
+        return ids.map(Wanted::ById).collect();
     }
-    match state.topics.get(name) {
-        Some(topic) => describe(state, topic),
-        None => refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+    topics.into_iter().filter_map(|topic| topic.name.map(Wanted::ByName)).collect()
+}
+
+/// Answers one topic of the request.
+fn find(state: &mut State, wanted: &Wanted, may_create: bool) -> MetadataResponseTopic {
+    let name = match wanted {
+        Wanted::ByName(name) => name,
+        Wanted::ById(id) => {
+            return match state.topics.by_id(*id) {
+                Some(topic) => describe(state, topic),
+                None => MetadataResponseTopic {
+                    error_code: ErrorCode::UNKNOWN_TOPIC_ID.code(),
+                    topic_id: *id,
+                    ..MetadataResponseTopic::default()
+                },
+            };
+        }
+    };
+    let checked = TopicName::new(name);
+    if checked.is_ok() && state.topics.get(name).is_none() && may_create && state.auto_create_topics() {
+        // What went wrong is not told here: Kafka's broker has answered before its controller has tried.
+        let _ = state.auto_create_topic(name);
+    }
+    if let Some(topic) = state.topics.get(name) {
+        return describe(state, topic);
+    }
+    let code = if checked.is_ok() { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::INVALID_TOPIC_EXCEPTION };
+    MetadataResponseTopic {
+        error_code: code.code(),
+        name: Some(name.clone()),
+        is_internal: checked.is_ok_and(|name| name.is_internal()),
+        ..MetadataResponseTopic::default()
     }
 }
 
@@ -108,5 +139,149 @@ fn describe(state: &State, topic: &Topic) -> MetadataResponseTopic {
         is_internal: topic.name.is_internal(),
         partitions: partitions.collect(),
         ..MetadataResponseTopic::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::api::testing::TestCluster;
+
+    fn by_names(names: &[&str]) -> MetadataRequest {
+        by_either(&names.iter().map(|name| (Some(*name), Uuid::ZERO)).collect::<Vec<_>>())
+    }
+
+    fn by_either(topics: &[(Option<&str>, Uuid)]) -> MetadataRequest {
+        let topics = topics.iter().map(|(name, topic_id)| MetadataRequestTopic {
+            name: name.map(Into::into),
+            topic_id: *topic_id,
+            ..MetadataRequestTopic::default()
+        });
+        MetadataRequest { topics: Some(topics.collect()), ..MetadataRequest::default() }
+    }
+
+    /// Every topic, as each version asks for it.
+    fn all(version: i16) -> MetadataRequest {
+        MetadataRequest { topics: (version == 0).then(Vec::new), ..MetadataRequest::default() }
+    }
+
+    /// Name, error and number of partitions of each topic.
+    fn rows(response: &MetadataResponse) -> Vec<(Option<&str>, ErrorCode, usize)> {
+        let cells = response.topics.iter().map(|topic| (topic.name.as_deref(), topic.error_code, &topic.partitions));
+        cells.map(|(name, code, partitions)| (name, ErrorCode::new(code), partitions.len())).collect()
+    }
+
+    #[test]
+    fn each_version_describes_brokers_topics_and_leaders() {
+        for version in 0..=13 {
+            let mut cluster = TestCluster::new(3).topic("b", 1, 1).topic("a", 2, 3);
+            let response = cluster.ask_broker(2, version, all(version));
+            let brokers: Vec<_> = response.brokers.iter().map(|row| (row.node_id, &*row.host, row.port)).collect();
+            assert_eq!(brokers, [(1, "broker-1", 9091), (2, "broker-2", 9092), (3, "broker-3", 9093)]);
+            assert_eq!(response.cluster_id.is_some(), version >= 2);
+            assert_eq!(response.controller_id, if version >= 1 { 1 } else { -1 });
+            assert_eq!(rows(&response), [(Some("a"), ErrorCode::NONE, 2), (Some("b"), ErrorCode::NONE, 1)]);
+            let id = cluster.engine.state.topics.get("a").unwrap().id;
+            assert_eq!(response.topics[0].topic_id, if version >= 10 { id } else { Uuid::ZERO });
+            let row = &response.topics[0].partitions[1];
+            assert_eq!((row.error_code, row.partition_index, row.leader_id), (0, 1, 2));
+            assert_eq!(row.leader_epoch, if version >= 7 { 0 } else { -1 });
+            assert_eq!((&row.replica_nodes[..], &row.isr_nodes[..]), (&[2, 3, 1][..], &[2, 3, 1][..]));
+            assert!(row.offline_replicas.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_empty_list_means_no_topics_since_version_1() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        for version in 1..=13 {
+            assert_eq!(rows(&cluster.ask(version, by_names(&[]))), [], "{version}");
+        }
+    }
+
+    #[test]
+    fn missing_topics_are_created_if_everybody_agrees() {
+        let check = |version: i16, broker: &str, client: bool, expected: ErrorCode| {
+            let config = [("auto.create.topics.enable", broker), ("num.partitions", "3")];
+            let mut cluster = TestCluster::with_config(1, &config);
+            let asked = MetadataRequest { allow_auto_topic_creation: client, ..by_names(&["a"]) };
+            let response = cluster.ask(version, asked);
+            let partitions = if expected.is_error() { 0 } else { 3 };
+            assert_eq!(rows(&response), [(Some("a"), expected, partitions)]);
+            assert_eq!(cluster.engine.state.topics.is_empty(), expected.is_error());
+        };
+        check(3, "true", true, ErrorCode::NONE);
+        check(13, "true", true, ErrorCode::NONE);
+        check(4, "true", false, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        check(3, "false", true, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        check(13, "false", true, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    }
+
+    #[test]
+    fn what_cannot_be_created_is_not_there() {
+        let mut cluster = TestCluster::new(1).topic("a.b", 1, 1);
+        let response = cluster.ask(12, by_names(&["a/b", "", "a_b"]));
+        let illegal = |name| (Some(name), ErrorCode::INVALID_TOPIC_EXCEPTION, 0);
+        let absent = (Some("a_b"), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, 0);
+        assert_eq!(rows(&response), [illegal("a/b"), illegal(""), absent]);
+    }
+
+    #[test]
+    fn a_topic_asked_for_twice_is_answered_once() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1).topic("b", 1, 1);
+        let response = cluster.ask(12, by_names(&["b", "a", "b"]));
+        assert_eq!(rows(&response), [(Some("b"), ErrorCode::NONE, 1), (Some("a"), ErrorCode::NONE, 1)]);
+    }
+
+    #[test]
+    fn topics_are_found_by_id_since_version_12() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1).topic("b", 1, 1);
+        let id = cluster.engine.state.topics.get("a").unwrap().id;
+        for version in [12, 13] {
+            // Beside an id, names do not count.
+            let asked = by_either(&[(None, Uuid([7; 16])), (None, id), (Some("b"), Uuid::ZERO)]);
+            let response = cluster.ask(version, asked);
+            let unknown = (None, ErrorCode::UNKNOWN_TOPIC_ID, 0);
+            assert_eq!(rows(&response), [unknown, (Some("a"), ErrorCode::NONE, 1)]);
+            assert_eq!(response.topics[0].topic_id, Uuid([7; 16]));
+        }
+        for version in [10, 11] {
+            let response = cluster.ask(version, by_either(&[(None, id), (Some("b"), Uuid::ZERO)]));
+            let refused = |name| (Some(name), ErrorCode::INVALID_REQUEST, 0);
+            assert_eq!(rows(&response), [refused(""), refused("b")]);
+            assert_eq!((response.brokers.len(), response.controller_id), (0, -1));
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_told_to_those_who_ask() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let mut check = |version: i16, ask: bool, cluster_operations: i32, topic_operations: i32| {
+            let asked = MetadataRequest {
+                include_cluster_authorized_operations: ask && version <= 10,
+                include_topic_authorized_operations: ask,
+                ..by_names(&["a"])
+            };
+            let response = cluster.ask(version, asked);
+            assert_eq!(response.cluster_authorized_operations, cluster_operations, "{version}");
+            assert_eq!(response.topics[0].topic_authorized_operations, topic_operations, "{version}");
+        };
+        check(8, true, 8096, 3576);
+        check(10, true, 8096, 3576);
+        check(13, true, i32::MIN, 3576);
+        check(8, false, i32::MIN, i32::MIN);
+        check(13, false, i32::MIN, i32::MIN);
+    }
+
+    #[test]
+    fn a_partition_without_a_leader_says_so() {
+        let mut cluster = TestCluster::new(2).topic("a", 1, 2);
+        let id = cluster.engine.state.topics.get("a").unwrap().id;
+        let at = (id, crate::base::PartitionIndex(0));
+        let log = cluster.engine.state.partitions.get_mut(&at).unwrap();
+        log.elect(BrokerId::NONE, crate::base::LeaderEpoch(1), &[BrokerId(1)]);
+        let row = &cluster.ask(13, by_names(&["a"])).topics[0].partitions[0];
+        assert_eq!((row.error_code, row.leader_id), (ErrorCode::LEADER_NOT_AVAILABLE.code(), -1));
+        assert_eq!((row.leader_epoch, &row.isr_nodes[..]), (1, &[1][..]));
     }
 }

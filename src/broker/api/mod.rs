@@ -4,15 +4,21 @@
 
 mod alter_configs;
 mod api_versions;
+mod create_partitions;
 mod create_topics;
+mod delete_records;
 mod delete_topics;
+mod describe_cluster;
 mod describe_configs;
+mod describe_log_dirs;
+mod describe_topic_partitions;
 mod fetch;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod list_config_resources;
 mod list_offsets;
 mod metadata;
+mod offset_for_leader_epoch;
 mod produce;
 #[cfg(test)]
 mod testing;
@@ -58,11 +64,17 @@ handlers! {
     ApiVersions = api_versions, 0..=4;
     CreateTopics = create_topics, 0..=7;
     DeleteTopics = delete_topics, 0..=6;
+    DeleteRecords = delete_records, 0..=2;
     InitProducerId = init_producer_id, 0..=5;
+    OffsetForLeaderEpoch = offset_for_leader_epoch, 0..=4;
     DescribeConfigs = describe_configs, 0..=4;
     AlterConfigs = alter_configs, 0..=2;
+    DescribeLogDirs = describe_log_dirs, 0..=4;
+    CreatePartitions = create_partitions, 0..=3;
     IncrementalAlterConfigs = incremental_alter_configs, 0..=1;
+    DescribeCluster = describe_cluster, 0..=2;
     ListConfigResources = list_config_resources, 0..=1;
+    DescribeTopicPartitions = describe_topic_partitions, 0..=0;
 }
 
 pub(super) use api_versions::unsupported as unsupported_api_versions;

@@ -5,7 +5,7 @@
 //!   `NOT_LEADER_OR_FOLLOWER`, then those of the append (`CORRUPT_MESSAGE`, `INVALID_RECORD`, `MESSAGE_TOO_LARGE`,
 //!   `INVALID_TIMESTAMP`, `UNSUPPORTED_COMPRESSION_TYPE`, `OUT_OF_ORDER_SEQUENCE_NUMBER`, `INVALID_PRODUCER_EPOCH`,
 //!   `NOT_ENOUGH_REPLICAS`), then `NOT_ENOUGH_REPLICAS_AFTER_APPEND` and `REQUEST_TIMED_OUT` of the wait.
-//!   `INVALID_REQUIRED_ACKS` for all partitions when `acks` is none of -1, 0 and 1.
+//!   `INVALID_REQUIRED_ACKS` for all partitions that exist when `acks` is none of -1, 0 and 1.
 //! * `acks=0` is not answered, but an error closes the connection, so that the client notices.
 //! * `acks=-1` waits until the high watermark has passed the batch, or for `timeout_ms`.
 //! * Source: KIP-98, KIP-467, KIP-516, KIP-951, <https://kafka.apache.org/protocol#The_Messages_Produce>.
@@ -25,6 +25,7 @@ use crate::log::AppendOrigin;
 use crate::log::LogAppendInfo;
 use crate::wire::messages::produce::BatchIndexAndErrorMessage;
 use crate::wire::messages::produce::LeaderIdAndEpoch;
+use crate::wire::messages::produce::NodeEndpoint;
 use crate::wire::messages::produce::PartitionProduceData;
 use crate::wire::messages::produce::PartitionProduceResponse;
 use crate::wire::messages::produce::ProduceRequest;
@@ -50,15 +51,18 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: ProduceRe
         for data in topic.partition_data {
             let index = PartitionIndex(data.index);
             let appended = match found {
-                _ if !(-1..=1).contains(&acks) => Err(refusal(ErrorCode::INVALID_REQUIRED_ACKS)),
                 Err(code) => Err(refusal(code)),
+                Ok(id) if state.find_partition(id, index).is_none() => {
+                    Err(refusal(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
+                }
+                Ok(_) if !(-1..=1).contains(&acks) => Err(refusal(ErrorCode::INVALID_REQUIRED_ACKS)),
                 Ok(id) => append(state, ctx, id, data, acks),
             };
             if let (Ok(info), Ok(topic)) = (&appended, found) {
                 let at = (responses.len(), rows.len());
                 pending.push(Pending { at, topic, partition: index, last_offset: info.last_offset });
             }
-            rows.push(answer(state, found.ok(), index, appended));
+            rows.push(answer(state, ctx, found.ok(), index, appended));
         }
         responses.push(TopicProduceResponse {
             name: topic.name,
@@ -67,7 +71,16 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: ProduceRe
             ..TopicProduceResponse::default()
         });
     }
-    let response = ProduceResponse { responses, ..ProduceResponse::default() };
+    let hinted = responses.iter().flat_map(|topic| &topic.partition_responses).map(|row| row.current_leader.leader_id);
+    let node_endpoints = state.brokers.leaders(hinted).map(|broker| NodeEndpoint {
+        node_id: broker.id.0,
+        host: broker.host.as_str().into(),
+        port: broker.port.into(),
+        rack: broker.rack.as_deref().map(Into::into),
+        ..NodeEndpoint::default()
+    });
+    let node_endpoints = node_endpoints.collect();
+    let response = ProduceResponse { responses, node_endpoints, ..ProduceResponse::default() };
     match acks {
         -1 => wait(state, ctx, response, pending, request.timeout_ms),
         0 if has_errors(&response) => Outcome::Close("a produce request with acks=0 failed"),
@@ -99,6 +112,7 @@ fn refusal(code: ErrorCode) -> AppendError {
 /// The row of the response for one partition.
 fn answer(
     state: &State,
+    ctx: &RequestContext,
     topic: Option<Uuid>,
     index: PartitionIndex,
     appended: Result<LogAppendInfo, AppendError>,
@@ -118,7 +132,7 @@ fn answer(
             log_start_offset: error.log_start_offset.0,
             record_errors: error.record_errors.into_iter().map(row_of_record).collect(),
             error_message: error.message.map(Into::into),
-            current_leader: hint(state, topic, index, error.code),
+            current_leader: hint(state, ctx, topic, index, error.code),
             ..PartitionProduceResponse::default()
         },
     }
@@ -133,9 +147,15 @@ fn row_of_record(error: crate::log::RecordError) -> BatchIndexAndErrorMessage {
 }
 
 /// Who leads instead, for a client that asked the wrong broker (KIP-951).
-fn hint(state: &State, topic: Option<Uuid>, index: PartitionIndex, code: ErrorCode) -> LeaderIdAndEpoch {
+fn hint(
+    state: &State,
+    ctx: &RequestContext,
+    topic: Option<Uuid>,
+    index: PartitionIndex,
+    code: ErrorCode,
+) -> LeaderIdAndEpoch {
     match topic {
-        Some(topic) if code == ErrorCode::NOT_LEADER_OR_FOLLOWER => {
+        Some(topic) if code == ErrorCode::NOT_LEADER_OR_FOLLOWER && ctx.api_version >= 10 => {
             let (leader_id, leader_epoch) = state.leader_of(topic, index);
             LeaderIdAndEpoch { leader_id, leader_epoch, ..LeaderIdAndEpoch::default() }
         }
@@ -172,8 +192,8 @@ fn settle(
         outcome => {
             let code = outcome.and_then(Result::err).unwrap_or(ErrorCode::REQUEST_TIMED_OUT);
             let row = &mut response.responses[batch.at.0].partition_responses[batch.at.1];
+            // The offset stays: the records are in the leader's log.
             row.error_code = code.code();
-            row.base_offset = -1;
             false
         }
     });
@@ -185,4 +205,193 @@ fn settle(
         deadline,
         resume: Box::new(move |state, _, woken| settle(state, response, pending, deadline, woken)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::BrokerId;
+    use crate::broker::NewTopic;
+    use crate::broker::api::testing::Answer;
+    use crate::broker::api::testing::START_TIME;
+    use crate::broker::api::testing::TestCluster;
+    use crate::broker::api::testing::batch;
+    use crate::wire::codec::Records;
+    use crate::wire::messages::produce::TopicProduceData;
+
+    fn request(cluster: &TestCluster, version: i16, acks: i16, rows: &[(&str, i32, &[&str])]) -> ProduceRequest {
+        let topic_data = rows.iter().map(|(name, index, values)| TopicProduceData {
+            name: if version < 13 { (*name).into() } else { "".into() },
+            topic_id: match cluster.engine.state.topics.get(name) {
+                Some(topic) if version >= 13 => topic.id,
+                _ => Uuid::ZERO,
+            },
+            partition_data: vec![PartitionProduceData {
+                index: *index,
+                records: Some(Records::from(batch(values).to_bytes())),
+                ..PartitionProduceData::default()
+            }],
+            ..TopicProduceData::default()
+        });
+        ProduceRequest { acks, timeout_ms: 1000, topic_data: topic_data.collect(), ..ProduceRequest::default() }
+    }
+
+    /// Partition, error and base offset of each row.
+    fn rows(response: &ProduceResponse) -> Vec<(i32, ErrorCode, i64)> {
+        let rows = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+        rows.map(|row| (row.index, ErrorCode::new(row.error_code), row.base_offset)).collect()
+    }
+
+    fn count(cluster: &TestCluster, topic: &str) -> usize {
+        cluster.engine.batches(topic, PartitionIndex(0)).len()
+    }
+
+    #[test]
+    fn each_version_appends_and_tells_the_offset() {
+        for version in 3..=13 {
+            for acks in [1, -1] {
+                let mut cluster = TestCluster::new(3).topic("a", 1, 3);
+                for base_offset in [0, 2] {
+                    let asked = request(&cluster, version, acks, &[("a", 0, &["x", "y"])]);
+                    let response = cluster.ask(version, asked);
+                    assert_eq!(rows(&response), [(0, ErrorCode::NONE, base_offset)], "{version} {acks}");
+                    let row = &response.responses[0].partition_responses[0];
+                    let log_start_offset = if version >= 5 { 0 } else { -1 };
+                    assert_eq!((row.log_append_time_ms, row.log_start_offset), (-1, log_start_offset));
+                    assert_eq!((&row.error_message, row.record_errors.len()), (&None, 0));
+                }
+                assert_eq!(count(&cluster, "a"), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn log_append_time_is_told() {
+        let mut cluster = TestCluster::new(1);
+        let topic = NewTopic::new("a", 1).config("message.timestamp.type", "LogAppendTime");
+        cluster.engine.create_topic(cluster.now, topic).unwrap();
+        cluster.pass_ms(7);
+        let asked = request(&cluster, 9, 1, &[("a", 0, &["x"])]);
+        let response = cluster.ask(9, asked);
+        assert_eq!(response.responses[0].partition_responses[0].log_append_time_ms, START_TIME.0 + 7);
+    }
+
+    #[test]
+    fn no_acks_no_answer_and_an_error_closes_the_connection() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let producer = cluster.connect(1);
+        let asked = request(&cluster, 9, 0, &[("a", 0, &["x"])]);
+        assert_eq!(cluster.send(producer, 9, asked), Answer::Silent);
+        assert_eq!(count(&cluster, "a"), 1);
+        let asked = request(&cluster, 9, 0, &[("absent", 0, &["x"]), ("a", 0, &["x"])]);
+        let closed = Answer::Closed("a produce request with acks=0 failed".to_owned());
+        assert_eq!(cluster.send(producer, 9, asked), closed);
+        assert_eq!(count(&cluster, "a"), 2);
+    }
+
+    #[test]
+    fn each_refusal_has_kafkas_code_and_one_does_not_hold_up_the_others() {
+        let mut cluster = TestCluster::new(2).topic("a", 1, 1);
+        let mut check = |broker: i32, version: i16, acks: i16, row: (&str, i32), expected: ErrorCode| {
+            let asked = request(&cluster, version, acks, &[(row.0, row.1, &["x"])]);
+            let response = cluster.ask_broker(broker, version, asked);
+            assert_eq!(rows(&response), [(row.1, expected, -1)]);
+            let row = &response.responses[0].partition_responses[0];
+            assert_eq!((row.log_append_time_ms, row.log_start_offset), (-1, -1));
+            let hinted = expected == ErrorCode::NOT_LEADER_OR_FOLLOWER && version >= 10;
+            let hint = if hinted { (1, 0) } else { (-1, -1) };
+            assert_eq!((row.current_leader.leader_id, row.current_leader.leader_epoch), hint);
+            let endpoints: Vec<_> =
+                response.node_endpoints.iter().map(|node| (node.node_id, &*node.host, node.port)).collect();
+            assert_eq!(endpoints, if hinted { vec![(1, "broker-1", 9091)] } else { vec![] });
+        };
+        check(1, 12, 1, ("absent", 0), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        check(1, 13, 1, ("absent", 0), ErrorCode::UNKNOWN_TOPIC_ID);
+        check(1, 13, 1, ("a", 1), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        check(2, 9, 1, ("a", 0), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        check(2, 10, -1, ("a", 0), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        check(1, 9, 2, ("a", 0), ErrorCode::INVALID_REQUIRED_ACKS);
+        check(2, 9, -2, ("a", 0), ErrorCode::INVALID_REQUIRED_ACKS);
+        check(1, 9, 2, ("a", 1), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        assert_eq!(count(&cluster, "a"), 0);
+        let asked = request(&cluster, 9, 1, &[("absent", 0, &["x"]), ("a", 0, &["x"])]);
+        let expected = [(0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1), (0, ErrorCode::NONE, 0)];
+        assert_eq!(rows(&cluster.ask(9, asked)), expected);
+    }
+
+    #[test]
+    fn a_damaged_batch_is_not_appended() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let mut bytes = batch(&["x"]).to_bytes().to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        let mut asked = request(&cluster, 9, 1, &[("a", 0, &["x"])]);
+        asked.topic_data[0].partition_data[0].records = Some(Records::from(bytes::Bytes::from(bytes)));
+        assert_eq!(rows(&cluster.ask(9, asked)), [(0, ErrorCode::CORRUPT_MESSAGE, -1)]);
+        assert_eq!(count(&cluster, "a"), 0);
+    }
+
+    #[test]
+    fn acks_all_waits_for_the_in_sync_replicas() {
+        let mut cluster = TestCluster::new(2).topic("a", 1, 2);
+        let at = (cluster.engine.state.topics.get("a").unwrap().id, PartitionIndex(0));
+        cluster.engine.state.partitions.get_mut(&at).unwrap().set_replicating(BrokerId(2), false);
+        let producer = cluster.connect(1);
+        let asked = request(&cluster, 9, -1, &[("a", 0, &["x"])]);
+        assert_eq!(cluster.send(producer, 9, asked), Answer::Waiting);
+        // The leader alone has it, which is enough for others.
+        let asked = request(&cluster, 9, 1, &[("a", 0, &["y"])]);
+        assert_eq!(rows(&cluster.ask(9, asked)), [(0, ErrorCode::NONE, 1)]);
+        assert_eq!(cluster.received::<ProduceResponse>(producer), Answer::Waiting);
+        let log = cluster.engine.state.partitions.get_mut(&at).unwrap();
+        log.set_replicating(BrokerId(2), true);
+        log.replicate();
+        cluster.engine.state.touch(Watch::Partition(at.0, at.1));
+        cluster.engine.wake_touched(cluster.now);
+        assert_eq!(rows(&cluster.received(producer).response()), [(0, ErrorCode::NONE, 0)]);
+    }
+
+    #[test]
+    fn acks_all_gives_up_in_time_and_keeps_the_offset() {
+        let mut cluster = TestCluster::new(2).topic("a", 1, 2);
+        let at = (cluster.engine.state.topics.get("a").unwrap().id, PartitionIndex(0));
+        cluster.engine.state.partitions.get_mut(&at).unwrap().set_replicating(BrokerId(2), false);
+        let producer = cluster.connect(1);
+        let asked = request(&cluster, 9, -1, &[("a", 0, &["x"])]);
+        assert_eq!(cluster.send(producer, 9, asked), Answer::Waiting);
+        cluster.pass_ms(999);
+        assert_eq!(cluster.received::<ProduceResponse>(producer), Answer::Waiting);
+        cluster.pass_ms(1);
+        assert_eq!(rows(&cluster.received(producer).response()), [(0, ErrorCode::REQUEST_TIMED_OUT, 0)]);
+    }
+
+    #[test]
+    fn too_few_in_sync_replicas_are_refused_before_the_append() {
+        let mut cluster = TestCluster::new(3);
+        let topic = NewTopic::new("a", 1).replication_factor(3).config("min.insync.replicas", "2");
+        cluster.engine.create_topic(cluster.now, topic).unwrap();
+        let at = (cluster.engine.state.topics.get("a").unwrap().id, PartitionIndex(0));
+        cluster.engine.state.partitions.get_mut(&at).unwrap().set_isr(&[BrokerId(1)]);
+        let asked = request(&cluster, 9, -1, &[("a", 0, &["x"])]);
+        assert_eq!(rows(&cluster.ask(9, asked)), [(0, ErrorCode::NOT_ENOUGH_REPLICAS, -1)]);
+        let asked = request(&cluster, 9, 1, &[("a", 0, &["x"])]);
+        assert_eq!(rows(&cluster.ask(9, asked)), [(0, ErrorCode::NONE, 0)]);
+    }
+
+    #[test]
+    fn a_record_without_a_key_is_named_when_the_topic_is_compacted() {
+        let mut cluster = TestCluster::new(1);
+        let topic = NewTopic::new("a", 1).config("cleanup.policy", "compact");
+        cluster.engine.create_topic(cluster.now, topic).unwrap();
+        let mut check = |version: i16, errors: usize| {
+            let asked = request(&cluster, version, 1, &[("a", 0, &["x", "y"])]);
+            let response = cluster.ask(version, asked);
+            assert_eq!(rows(&response), [(0, ErrorCode::INVALID_RECORD, -1)], "{version}");
+            let row = &response.responses[0].partition_responses[0];
+            let indexes: Vec<i32> = row.record_errors.iter().map(|error| error.batch_index).collect();
+            assert_eq!(indexes, (0..).take(errors).collect::<Vec<i32>>());
+            assert_eq!(row.error_message.is_some(), version >= 8);
+        };
+        check(8, 2);
+        check(13, 2);
+    }
 }
