@@ -41,7 +41,6 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Creates a topic when a client asks for one that does not exist."),
     Definition::new("auto.leader.rebalance.enable", ConfigType::Boolean, Some("true"), Valid::Any)
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Gives leadership back to preferred replicas from time to time."),
     Definition::new("background.threads", ConfigType::Int, Some("10"), Valid::AtLeast(1))
         .graded(UpdateMode::ClusterWide, Importance::High)
@@ -64,11 +63,9 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Names a class that decides which quota a client falls under."),
     Definition::new("compression.gzip.level", ConfigType::Int, Some("-1"), Valid::GzipLevel)
         .graded(UpdateMode::ClusterWide, Importance::Medium)
-        .applied()
         .doc("Sets how hard gzip works where the broker compresses."),
     Definition::new("compression.lz4.level", ConfigType::Int, Some("9"), Valid::Between(1, 17))
         .graded(UpdateMode::ClusterWide, Importance::Medium)
-        .applied()
         .doc("Sets how hard lz4 works where the broker compresses."),
     Definition::new(
         "compression.type",
@@ -81,7 +78,6 @@ pub(super) const BROKER: &[Definition] = &[
     .doc("Names the codec of batches in the log; `producer` leaves them as they came."),
     Definition::new("compression.zstd.level", ConfigType::Int, Some("3"), Valid::Between(-131_072, 22))
         .graded(UpdateMode::ClusterWide, Importance::Medium)
-        .applied()
         .doc("Sets how hard zstd works where the broker compresses."),
     Definition::new("config.providers", ConfigType::List, Some(""), Valid::List { empty: true })
         .graded(UpdateMode::ClusterWide, Importance::Low)
@@ -91,7 +87,6 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Delays the closing of a connection whose authentication failed, to slow down guessing."),
     Definition::new("connections.max.idle.ms", ConfigType::Long, Some("600000"), Valid::Any)
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Closes a connection that has been idle for this long."),
     Definition::new("connections.max.reauth.ms", ConfigType::Long, Some("0"), Valid::Any)
         .graded(UpdateMode::ReadOnly, Importance::Medium)
@@ -179,19 +174,15 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Lists the assignors of consumer groups, the default first."),
     Definition::new("group.consumer.heartbeat.interval.ms", ConfigType::Int, Some("5000"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Tells consumer group members how often to send heartbeats."),
     Definition::new("group.consumer.max.heartbeat.interval.ms", ConfigType::Int, Some("15000"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Sets the greatest heartbeat interval a consumer group may be given."),
     Definition::new("group.consumer.max.session.timeout.ms", ConfigType::Int, Some("60000"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Sets the greatest session time-out a consumer group may be given."),
     Definition::new("group.consumer.max.size", ConfigType::Int, Some("2147483647"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Caps the members of one consumer group."),
     Definition::new(
         "group.consumer.migration.policy",
@@ -203,15 +194,12 @@ pub(super) const BROKER: &[Definition] = &[
     .doc("Says in which direction groups may move between the classic and the consumer protocol."),
     Definition::new("group.consumer.min.heartbeat.interval.ms", ConfigType::Int, Some("5000"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Sets the least heartbeat interval a consumer group may be given."),
     Definition::new("group.consumer.min.session.timeout.ms", ConfigType::Int, Some("45000"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Sets the least session time-out a consumer group may be given."),
     Definition::new("group.consumer.session.timeout.ms", ConfigType::Int, Some("45000"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Removes a consumer group member after this long without a heartbeat."),
     Definition::new("group.coordinator.append.linger.ms", ConfigType::Int, Some("-1"), Valid::AtLeast(-1))
         .graded(UpdateMode::ReadOnly, Importance::Medium)
@@ -229,19 +217,15 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Sets how many threads coordinate groups."),
     Definition::new("group.initial.rebalance.delay.ms", ConfigType::Int, Some("3000"), Valid::Any)
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Waits this long for more members before an empty classic group's first rebalance."),
     Definition::new("group.max.session.timeout.ms", ConfigType::Int, Some("1800000"), Valid::Any)
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Refuses a classic member that asks for a longer session time-out."),
     Definition::new("group.max.size", ConfigType::Int, Some("2147483647"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Caps the members of one classic group."),
     Definition::new("group.min.session.timeout.ms", ConfigType::Int, Some("6000"), Valid::Any)
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Refuses a classic member that asks for a shorter session time-out."),
     Definition::new("group.share.assignors", ConfigType::List, Some("simple"), Valid::List { empty: false })
         .graded(UpdateMode::ReadOnly, Importance::Medium)
@@ -349,7 +333,6 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Lists reporters of the old metrics library."),
     Definition::new("leader.imbalance.check.interval.seconds", ConfigType::Long, Some("300"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Sets how often leadership is compared with the preferred replicas."),
     Definition::new(
         "listener.security.protocol.map",
@@ -442,7 +425,6 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Sets how often log start offsets are noted on disk."),
     Definition::new("log.index.interval.bytes", ConfigType::Int, Some("4096"), Valid::AtLeast(0))
         .graded(UpdateMode::ClusterWide, Importance::Medium)
-        .applied()
         .doc("Stands in for `index.interval.bytes` where a topic has none."),
     Definition::new("log.index.size.max.bytes", ConfigType::Int, Some("10485760"), Valid::AtLeast(4))
         .graded(UpdateMode::ClusterWide, Importance::Medium)
@@ -509,12 +491,10 @@ pub(super) const BROKER: &[Definition] = &[
     Definition::new("log.roll.jitter.hours", ConfigType::Int, Some("0"), Valid::AtLeast(0))
         .synonyms(&["log.roll.jitter.ms", "log.roll.jitter.hours"])
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Stands in for `segment.jitter.ms`, in hours, where `log.roll.jitter.ms` is not set."),
     Definition::new("log.roll.jitter.ms", ConfigType::Long, None, Valid::Any)
         .synonyms(&["log.roll.jitter.ms", "log.roll.jitter.hours"])
         .graded(UpdateMode::ClusterWide, Importance::High)
-        .applied()
         .doc("Stands in for `segment.jitter.ms` where a topic has none."),
     Definition::new("log.roll.ms", ConfigType::Long, None, Valid::Any)
         .synonyms(&["log.roll.ms", "log.roll.hours"])
@@ -533,7 +513,6 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Bounds how many connections a broker takes per second."),
     Definition::new("max.connections", ConfigType::Int, Some("2147483647"), Valid::AtLeast(0))
         .graded(UpdateMode::ClusterWide, Importance::Medium)
-        .applied()
         .doc("Caps the connections of one broker."),
     Definition::new("max.connections.per.ip", ConfigType::Int, Some("2147483647"), Valid::AtLeast(0))
         .graded(UpdateMode::ClusterWide, Importance::Medium)
@@ -627,7 +606,6 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Sets how many threads fetch from each other broker."),
     Definition::new("offset.metadata.max.bytes", ConfigType::Int, Some("4096"), Valid::Any)
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Refuses an offset commit whose metadata is longer than this."),
     Definition::new("offsets.commit.timeout.ms", ConfigType::Int, Some("5000"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
@@ -637,22 +615,18 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Sets how many bytes are read at a time when a coordinator loads offsets."),
     Definition::new("offsets.retention.check.interval.ms", ConfigType::Long, Some("600000"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Sets how often expired offsets are looked for."),
     Definition::new("offsets.retention.minutes", ConfigType::Int, Some("10080"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Forgets committed offsets this long after their group has become empty."),
     Definition::new("offsets.topic.compression.codec", ConfigType::Int, Some("0"), Valid::Any)
         .graded(UpdateMode::ReadOnly, Importance::High)
         .doc("Says by number how batches of the offsets topic are compressed."),
     Definition::new("offsets.topic.num.partitions", ConfigType::Int, Some("50"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Sets the partition count of the topic of committed offsets."),
     Definition::new("offsets.topic.replication.factor", ConfigType::Short, Some("3"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Sets the replication factor of the topic of committed offsets."),
     Definition::new("offsets.topic.segment.bytes", ConfigType::Int, Some("104857600"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
@@ -817,11 +791,9 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Sets how often high watermarks are noted on disk."),
     Definition::new("replica.lag.time.max.ms", ConfigType::Long, Some("30000"), Valid::Any)
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Takes a follower out of the ISR once it has not caught up for this long."),
     Definition::new("replica.selector.class", ConfigType::String, None, Valid::Any)
         .graded(UpdateMode::ReadOnly, Importance::Medium)
-        .applied()
         .doc("Names the class that picks the replica a consumer reads from."),
     Definition::new("replica.socket.receive.buffer.bytes", ConfigType::Int, Some("65536"), Valid::Any)
         .graded(UpdateMode::ReadOnly, Importance::High)
@@ -1177,11 +1149,9 @@ pub(super) const BROKER: &[Definition] = &[
         Valid::AtLeast(1),
     )
     .graded(UpdateMode::ReadOnly, Importance::Low)
-    .applied()
     .doc("Sets how often timed-out transactions are looked for and aborted."),
     Definition::new("transaction.max.timeout.ms", ConfigType::Int, Some("900000"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Refuses a transactional producer that asks for a longer time-out."),
     Definition::new("transaction.partition.verification.enable", ConfigType::Boolean, Some("true"), Valid::Any)
         .graded(UpdateMode::ClusterWide, Importance::Low)
@@ -1199,15 +1169,12 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Sets how many bytes are read at a time when a coordinator loads transactions."),
     Definition::new("transaction.state.log.min.isr", ConfigType::Int, Some("2"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Sets `min.insync.replicas` of the topic of transactions."),
     Definition::new("transaction.state.log.num.partitions", ConfigType::Int, Some("50"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Sets the partition count of the topic of transactions."),
     Definition::new("transaction.state.log.replication.factor", ConfigType::Short, Some("3"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Sets the replication factor of the topic of transactions."),
     Definition::new("transaction.state.log.segment.bytes", ConfigType::Int, Some("104857600"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
@@ -1217,10 +1184,8 @@ pub(super) const BROKER: &[Definition] = &[
         .doc("Lets clients prepare transactions that only they may end."),
     Definition::new("transactional.id.expiration.ms", ConfigType::Int, Some("604800000"), Valid::AtLeast(1))
         .graded(UpdateMode::ReadOnly, Importance::High)
-        .applied()
         .doc("Forgets a transactional id this long after its last use."),
     Definition::new("unclean.leader.election.enable", ConfigType::Boolean, Some("false"), Valid::Any)
         .graded(UpdateMode::ClusterWide, Importance::High)
-        .applied()
         .doc("Lets a replica that is not in sync lead when no other can, which loses records."),
 ];
