@@ -18,6 +18,7 @@ use crate::config::values::Values;
 pub struct BrokerConfig {
     pub auto_create_topics_enable: bool,
     pub broker_rack: Option<String>,
+    pub connections_max_idle_ms: i64,
     pub default_replication_factor: i32,
     pub delete_topic_enable: bool,
     pub fetch_max_bytes: usize,
@@ -42,6 +43,7 @@ impl BrokerConfig {
         Self {
             auto_create_topics_enable: from.flag("auto.create.topics.enable"),
             broker_rack: from.optional_text("broker.rack"),
+            connections_max_idle_ms: from.long("connections.max.idle.ms"),
             default_replication_factor: from.int("default.replication.factor"),
             delete_topic_enable: from.flag("delete.topic.enable"),
             fetch_max_bytes: from.size("fetch.max.bytes"),

@@ -6,7 +6,8 @@
 //!   `INVALID_CONFIG` (a list operation on what is no list), `INVALID_TOPIC_EXCEPTION`, `INVALID_CONFIG`,
 //!   `UNKNOWN_TOPIC_OR_PARTITION`. A resource that is refused does not keep the others from being altered.
 //! * Differs: an unknown operation fails its own resource only, where Kafka fails all that the controller handles; log
-//!   levels are kept and shown, but there are no loggers behind them.
+//!   levels are kept and shown, but there are no loggers behind them; a client matching pattern need not be a regular
+//!   expression; what topics fall back to is that of the broker with the lowest id, not of each leader.
 //! * Source: KIP-339, KIP-412, <https://kafka.apache.org/protocol#The_Messages_IncrementalAlterConfigs>.
 
 use crate::base::ErrorCode;
