@@ -62,6 +62,8 @@ fn wanted(resource: &AlterConfigsResource) -> Alteration<'_> {
 mod tests {
     use super::*;
     use crate::base::PartitionIndex;
+    use crate::base::ProducerEpoch;
+    use crate::base::ProducerId;
     use crate::broker::api::testing::TestCluster;
     use crate::wire::batch::BatchBuilder;
     use crate::wire::messages::incremental_alter_configs::AlterableConfig;
@@ -411,5 +413,29 @@ mod tests {
         }
         cluster.engine.clean_logs(cluster.now);
         assert_eq!(kept(&cluster), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_producer_that_was_silent_for_long_may_start_at_any_sequence() {
+        let mut cluster = TestCluster::with_config(1, &[("producer.id.expiration.ms", "5000")]).topic("t", 1, 1);
+        let append = |cluster: &mut TestCluster, base_sequence: i32| {
+            let mut batch = BatchBuilder::new().producer(ProducerId(7), ProducerEpoch(0), base_sequence);
+            batch.append(cluster.engine.timestamp(cluster.now), None, Some(b"value"), &[]);
+            let batches = vec![(PartitionIndex(0), batch.build().unwrap())];
+            cluster.engine.append(cluster.now, "t", batches).err().map(|why| why.code)
+        };
+        assert_eq!(append(&mut cluster, 0), None);
+        assert_eq!(append(&mut cluster, 9), Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        cluster.now = cluster.now.plus_ms(10_000);
+        cluster.engine.clean_logs(cluster.now);
+        assert_eq!(append(&mut cluster, 9), None);
+    }
+
+    #[test]
+    fn a_rack_of_the_static_configuration_is_told_to_clients() {
+        use crate::wire::messages::metadata::MetadataRequest;
+        let mut cluster = TestCluster::with_config(1, &[("broker.rack", "cellar")]);
+        let response = cluster.ask(12, MetadataRequest::default());
+        assert_eq!(response.brokers[0].rack.as_deref(), Some("cellar"));
     }
 }
