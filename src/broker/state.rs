@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(super) topic_ids: Rng,
     pub(super) next_producer_id: i64,
     touched: BTreeSet<Watch>,
+    /// When logs were last cleaned.
+    pub(super) cleaned_at: Instant,
     pub(super) next_retention: Instant,
     pub(super) next_compaction: Instant,
 }
@@ -61,9 +63,15 @@ impl State {
             topic_ids: config.seed.stream("topic ids"),
             next_producer_id: 0,
             touched: BTreeSet::new(),
+            cleaned_at: Instant::START,
             next_retention: Instant::START,
             next_compaction: Instant::START,
         };
+        // A rack may come from the static configuration as well.
+        for mut broker in config.brokers {
+            broker.rack.clone_from(&state.broker_config(broker.id).broker_rack);
+            state.brokers.register(broker);
+        }
         state.schedule_cleaning(Instant::START);
         Ok(state)
     }

@@ -16,6 +16,7 @@ use crate::config::ConfigKind;
 use crate::config::Overrides;
 use crate::config::TopicConfig;
 use crate::config::validate;
+use crate::log::Maintained;
 use crate::log::PartitionLog;
 use crate::metadata::Topic;
 use crate::metadata::place;
@@ -286,6 +287,9 @@ impl State {
             self.partitions.insert((topic.id, index), log);
         }
         self.topics.insert(topic);
+        if config.is_compacted() {
+            self.schedule_cleaning(self.cleaned_at);
+        }
     }
 
     /// Whether a client that asks for a missing topic gets one.
@@ -356,6 +360,8 @@ impl State {
                 }
             }
         }
+        // Now there may be a log to compact, or another interval.
+        self.schedule_cleaning(self.cleaned_at);
     }
 
     /// When something is due that nobody asked for.
@@ -374,17 +380,25 @@ impl State {
     pub(super) fn schedule_cleaning(&mut self, now: Instant) {
         let config = self.broker_config(self.brokers.controller());
         let (retention, compaction) = (config.log_retention_check_interval_ms, config.log_cleaner_backoff_ms);
+        let compacts = config.log_cleaner_enable && self.partitions.values().any(|log| log.config().is_compacted());
+        self.cleaned_at = now;
         self.next_retention = now.plus_ms(retention.max(1));
-        let compacts = self.partitions.values().any(|log| log.config().is_compacted());
         self.next_compaction = if compacts { now.plus_ms(compaction.max(1)) } else { Instant::FAR_FUTURE };
     }
 
-    /// Applies retention and compaction to every partition.
+    /// Applies retention and compaction to every partition, and forgets producers that were silent for long.
     pub(super) fn clean_logs(&mut self, now: Instant) {
         let timestamp = self.timestamp(now);
+        let config = self.broker_config(self.brokers.controller());
+        let (compacts, expiration_ms) = (config.log_cleaner_enable, config.producer_id_expiration_ms);
         let mut changed = Vec::new();
         for ((topic, index), log) in &mut self.partitions {
-            let done = log.maintain(timestamp);
+            log.expire_producers(timestamp, expiration_ms);
+            let done = if compacts {
+                log.maintain(timestamp)
+            } else {
+                Maintained { log_start_moved: log.apply_retention(timestamp), compacted: false }
+            };
             if done.log_start_moved || done.compacted {
                 changed.push(Watch::Partition(*topic, *index));
             }

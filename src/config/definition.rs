@@ -105,7 +105,7 @@ pub struct Definition {
     pub applied: bool,
     /// Whether Kafka leaves it out of a description unless it was set.
     pub internal: bool,
-    /// What it means, in one sentence; empty where nobody has written it yet.
+    /// What it means, in one sentence.
     pub documentation: &'static str,
 }
 

@@ -74,16 +74,8 @@ pub struct TopicConfig {
     pub cleanup_policy: CleanupPolicy,
     /// `compression.type`.
     pub compression_type: CompressionType,
-    /// `compression.gzip.level`: 1 to 9, or -1 for the codec's own.
-    pub compression_gzip_level: i32,
-    /// `compression.lz4.level`.
-    pub compression_lz4_level: i32,
-    /// `compression.zstd.level`.
-    pub compression_zstd_level: i32,
     /// `delete.retention.ms`: how long a tombstone outlives its compaction.
     pub delete_retention_ms: i64,
-    /// `index.interval.bytes`.
-    pub index_interval_bytes: usize,
     /// `max.compaction.lag.ms`: a record older than this makes its log due for compaction.
     pub max_compaction_lag_ms: i64,
     /// `max.message.bytes`: the largest batch, compressed and with its header, that is accepted.
@@ -108,10 +100,6 @@ pub struct TopicConfig {
     pub segment_bytes: usize,
     /// `segment.ms`: the age at which a new segment is begun.
     pub segment_ms: i64,
-    /// `segment.jitter.ms`: at most this much is taken off `segment_ms`.
-    pub segment_jitter_ms: i64,
-    /// `unclean.leader.election.enable`: a replica outside the ISR may lead when no other can, and records are lost.
-    pub unclean_leader_election_enable: bool,
 }
 
 impl TopicConfig {
@@ -136,11 +124,7 @@ impl TopicConfig {
                 "zstd" => CompressionType::Zstd,
                 _ => CompressionType::Producer,
             },
-            compression_gzip_level: from.int("compression.gzip.level"),
-            compression_lz4_level: from.int("compression.lz4.level"),
-            compression_zstd_level: from.int("compression.zstd.level"),
             delete_retention_ms: from.long("delete.retention.ms"),
-            index_interval_bytes: from.size("index.interval.bytes"),
             max_compaction_lag_ms: from.long("max.compaction.lag.ms"),
             max_message_bytes: from.size("max.message.bytes"),
             message_timestamp_after_max_ms: from.long("message.timestamp.after.max.ms"),
@@ -160,8 +144,6 @@ impl TopicConfig {
                 (internal, _) => internal,
             },
             segment_ms: from.long("segment.ms"),
-            segment_jitter_ms: from.long("segment.jitter.ms"),
-            unclean_leader_election_enable: from.flag("unclean.leader.election.enable"),
         }
     }
 
@@ -176,11 +158,7 @@ impl Default for TopicConfig {
         Self {
             cleanup_policy: CleanupPolicy::DELETE,
             compression_type: CompressionType::Producer,
-            compression_gzip_level: -1,
-            compression_lz4_level: 9,
-            compression_zstd_level: 3,
             delete_retention_ms: Self::DAY_MS,
-            index_interval_bytes: 4096,
             max_compaction_lag_ms: i64::MAX,
             max_message_bytes: 1_048_588,
             message_timestamp_after_max_ms: 60 * 60 * 1000,
@@ -193,8 +171,6 @@ impl Default for TopicConfig {
             retention_ms: Some(7 * Self::DAY_MS),
             segment_bytes: 1 << 30,
             segment_ms: 7 * Self::DAY_MS,
-            segment_jitter_ms: 0,
-            unclean_leader_election_enable: false,
         }
     }
 }

@@ -20,10 +20,6 @@ impl Values<'_> {
         i32::try_from(self.long(name)).unwrap_or(i32::MAX)
     }
 
-    pub(super) fn short(&mut self, name: &'static str) -> i16 {
-        i16::try_from(self.long(name)).unwrap_or(i16::MAX)
-    }
-
     /// A size or a count; a negative one is zero.
     pub(super) fn size(&mut self, name: &'static str) -> usize {
         usize::try_from(self.long(name)).unwrap_or(0)

@@ -18,7 +18,6 @@ use crate::wire::messages::alter_configs::AlterConfigsRequest;
 use crate::wire::messages::alter_configs::AlterConfigsResource;
 use crate::wire::messages::alter_configs::AlterConfigsResourceResponse;
 use crate::wire::messages::alter_configs::AlterConfigsResponse;
-use crate::wire::messages::alter_configs::AlterableConfig;
 
 pub(super) fn handle(
     state: &mut State,
@@ -55,6 +54,7 @@ fn wanted(resource: &AlterConfigsResource) -> Alteration<'_> {
 mod tests {
     use super::*;
     use crate::broker::api::testing::TestCluster;
+    use crate::wire::messages::alter_configs::AlterableConfig;
     use crate::wire::messages::describe_configs::DescribeConfigsRequest;
     use crate::wire::messages::describe_configs::DescribeConfigsResource;
 

@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn each_version_answers_what_it_can_hold() {
-        let mut cluster = TestCluster::of_release("latest", 1, &[("log.retention.hours", "1")]).topic("t", 1, 1);
+        let mut cluster = TestCluster::with_config(1, &[("log.retention.ms", "3600000")]).topic("t", 1, 1);
         let mut check = |version: i16, expected: (bool, i8, usize, i8, bool)| {
             let results = ask(&mut cluster, version, vec![resource(2, "t", Some(&["retention.ms"]))]);
             let row = &results[0].configs[0];

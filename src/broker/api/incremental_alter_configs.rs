@@ -6,7 +6,8 @@
 //!   `INVALID_CONFIG` (a list operation on what is no list), `INVALID_TOPIC_EXCEPTION`, `INVALID_CONFIG`,
 //!   `UNKNOWN_TOPIC_OR_PARTITION`. A resource that is refused does not keep the others from being altered.
 //! * Differs: an unknown operation fails its own resource only, where Kafka fails all that the controller handles; log
-//!   levels are kept and shown, but there are no loggers behind them.
+//!   levels are kept and shown, but there are no loggers behind them; a client matching pattern need not be a regular
+//!   expression; what topics fall back to is that of the broker with the lowest id, not of each leader.
 //! * Source: KIP-339, KIP-412, <https://kafka.apache.org/protocol#The_Messages_IncrementalAlterConfigs>.
 
 use crate::base::ErrorCode;
@@ -60,7 +61,11 @@ fn wanted(resource: &AlterConfigsResource) -> Alteration<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::PartitionIndex;
+    use crate::base::ProducerEpoch;
+    use crate::base::ProducerId;
     use crate::broker::api::testing::TestCluster;
+    use crate::wire::batch::BatchBuilder;
     use crate::wire::messages::incremental_alter_configs::AlterableConfig;
 
     const SET: i8 = 0;
@@ -322,5 +327,115 @@ mod tests {
         };
         check(SET, Some("TRACE"), "TRACE");
         check(DELETE, None, "INFO");
+    }
+
+    /// Sets one config of the topic `t`, which must be possible.
+    fn set(cluster: &mut TestCluster, config: &str, value: &str) {
+        assert_eq!(alter(cluster, &[(TOPIC, "t", &[(config, SET, Some(value))])]), [(0, None)]);
+    }
+
+    /// Appends a batch with one record, and gives the code with which that is refused.
+    fn append(cluster: &mut TestCluster, key: Option<&[u8]>, value: &[u8]) -> Option<ErrorCode> {
+        let mut batch = BatchBuilder::new();
+        batch.append(cluster.engine.timestamp(cluster.now), key, Some(value), &[]);
+        let batches = vec![(PartitionIndex(0), batch.build().unwrap())];
+        cluster.engine.append(cluster.now, "t", batches).err().map(|why| why.code)
+    }
+
+    /// The base offsets of what is in the partition.
+    fn kept(cluster: &TestCluster) -> Vec<i64> {
+        cluster.engine.batches("t", PartitionIndex(0)).iter().map(|batch| batch.header.base_offset.0).collect()
+    }
+
+    #[test]
+    fn a_lower_limit_of_batches_holds_for_the_next_one() {
+        let mut cluster = cluster();
+        assert_eq!(append(&mut cluster, None, &[0; 200]), None);
+        set(&mut cluster, "max.message.bytes", "100");
+        assert_eq!(append(&mut cluster, None, &[0; 200]), Some(ErrorCode::MESSAGE_TOO_LARGE));
+        alter(&mut cluster, &[(TOPIC, "t", &[("max.message.bytes", DELETE, None)])]);
+        assert_eq!(append(&mut cluster, None, &[0; 200]), None);
+    }
+
+    #[test]
+    fn the_limit_of_all_brokers_holds_for_a_topic_without_its_own() {
+        let mut cluster = cluster();
+        alter(
+            &mut cluster,
+            &[(BROKER, "", &[("message.max.bytes", SET, Some("100")), ("min.insync.replicas", SET, Some("1"))])],
+        );
+        assert_eq!(append(&mut cluster, None, &[0; 200]), Some(ErrorCode::MESSAGE_TOO_LARGE));
+        set(&mut cluster, "max.message.bytes", "1000");
+        assert_eq!(append(&mut cluster, None, &[0; 200]), None);
+    }
+
+    #[test]
+    fn a_shorter_retention_drops_records_at_the_next_cleaning() {
+        let mut cluster = cluster();
+        append(&mut cluster, None, b"old");
+        cluster.now = cluster.now.plus_ms(10_000);
+        cluster.engine.clean_logs(cluster.now);
+        assert_eq!(kept(&cluster), [0]);
+        set(&mut cluster, "retention.ms", "5000");
+        cluster.engine.clean_logs(cluster.now);
+        assert_eq!(kept(&cluster), [0_i64; 0]);
+    }
+
+    #[test]
+    fn a_topic_that_becomes_compacted_needs_keys_and_loses_old_values() {
+        let mut cluster = cluster();
+        for config in [("segment.ms", "1"), ("min.cleanable.dirty.ratio", "0")] {
+            set(&mut cluster, config.0, config.1);
+        }
+        for _ in 0..3 {
+            append(&mut cluster, Some(b"key"), b"value");
+            cluster.now = cluster.now.plus_ms(10);
+        }
+        cluster.pass_ms(100_000);
+        assert_eq!(kept(&cluster), [0, 1, 2]);
+        set(&mut cluster, "cleanup.policy", "compact");
+        assert_eq!(append(&mut cluster, None, b"value"), Some(ErrorCode::INVALID_RECORD));
+        // The cleaner starts by itself, long before the next look at retention.
+        cluster.pass_ms(15_000);
+        // The active segment is neither cleaned nor looked at, as in Kafka.
+        assert_eq!(kept(&cluster), [1, 2]);
+    }
+
+    #[test]
+    fn without_a_cleaner_nothing_is_compacted() {
+        let mut cluster = TestCluster::with_config(1, &[("log.cleaner.enable", "false")]).topic("t", 1, 1);
+        for config in [("segment.ms", "1"), ("min.cleanable.dirty.ratio", "0"), ("cleanup.policy", "compact")] {
+            set(&mut cluster, config.0, config.1);
+        }
+        for _ in 0..3 {
+            append(&mut cluster, Some(b"key"), b"value");
+            cluster.now = cluster.now.plus_ms(10);
+        }
+        cluster.engine.clean_logs(cluster.now);
+        assert_eq!(kept(&cluster), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_producer_that_was_silent_for_long_may_start_at_any_sequence() {
+        let mut cluster = TestCluster::with_config(1, &[("producer.id.expiration.ms", "5000")]).topic("t", 1, 1);
+        let append = |cluster: &mut TestCluster, base_sequence: i32| {
+            let mut batch = BatchBuilder::new().producer(ProducerId(7), ProducerEpoch(0), base_sequence);
+            batch.append(cluster.engine.timestamp(cluster.now), None, Some(b"value"), &[]);
+            let batches = vec![(PartitionIndex(0), batch.build().unwrap())];
+            cluster.engine.append(cluster.now, "t", batches).err().map(|why| why.code)
+        };
+        assert_eq!(append(&mut cluster, 0), None);
+        assert_eq!(append(&mut cluster, 9), Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        cluster.now = cluster.now.plus_ms(10_000);
+        cluster.engine.clean_logs(cluster.now);
+        assert_eq!(append(&mut cluster, 9), None);
+    }
+
+    #[test]
+    fn a_rack_of_the_static_configuration_is_told_to_clients() {
+        use crate::wire::messages::metadata::MetadataRequest;
+        let mut cluster = TestCluster::with_config(1, &[("broker.rack", "cellar")]);
+        let response = cluster.ask(12, MetadataRequest::default());
+        assert_eq!(response.brokers[0].rack.as_deref(), Some("cellar"));
     }
 }
