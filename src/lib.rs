@@ -1,4 +1,55 @@
 //! A Kafka cluster that lives inside a test.
+//!
+//! It speaks Kafka's real wire protocol, so any Kafka client in any language connects to it unchanged. A test starts it
+//! with one line, fills it, waits for it and looks into it without a client:
+//!
+//! ```
+//! # mod my_app {
+//! #     use rehearsal::client::{Client, ProducerRecord, Result};
+//! #     pub async fn run(bootstrap_servers: String) -> Result<()> {
+//! #         let producer = Client::connect(&bootstrap_servers).await?.producer().build();
+//! #         producer.send(ProducerRecord::new("shipments").key("order-1").value("by night train")).await?;
+//! #         Ok(())
+//! #     }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use rehearsal::{ApiKey, Cluster, Record};
+//!
+//! let cluster = Cluster::builder().brokers(3).topic("orders", 6).topic("shipments", 6).start().await?;
+//! cluster.seed("orders", [Record::new(r#"{"express":true}"#).key("order-1")])?;
+//!
+//! my_app::run(cluster.bootstrap_servers()).await?; // any Kafka client
+//!
+//! cluster.wait_until(|c| c.records("shipments").len() == 1).await?;
+//! assert_eq!(cluster.records("shipments")[0].text(), "by night train");
+//! assert!(cluster.requests().iter().any(|request| request.api() == ApiKey::Produce));
+//! # Ok(()) }
+//! ```
+//!
+//! [`Cluster::in_memory`] does without sockets and, under a paused Tokio clock, lives on virtual time: an hour of idle
+//! waiting passes in milliseconds, and the same test does the same thing every time ([why](guide::determinism)).
+//!
+//! # Where to read on
+//!
+//! | | |
+//! |---|---|
+//! | [`Cluster`], [`Record`] | start, seed, look, wait, save: all that most tests need |
+//! | [`client`] | a producer, a consumer and an admin of our own; they work as well against a real Kafka |
+//! | [`guide`] | chapters: how it is built, how it is deterministic, how it differs from Kafka, other languages |
+//! | [`broker`] | the engine: all brokers as one state machine without clock, socket or task |
+//! | [`log`], [`metadata`], [`config`] | what it is made of: partition logs, topics and replicas, configuration as data |
+//! | [`journal`] | what happened, as data |
+//! | [`wire`], [`net`] | messages, record batches, frames; byte streams over TCP or in memory |
+//! | [`base`] | identifiers, time, chance and error codes |
+//!
+//! # Features
+//!
+//! | | |
+//! |---|---|
+//! | `compression` (default) | gzip, snappy, lz4 and zstd, in pure Rust |
+//! | `zstd-c` | zstd by the C library |
+//! | `proptest` | strategies for messages |
+//! | `cli` | the program `rehearsal`: a cluster for tests in other languages |
 
 pub mod base;
 pub mod broker;

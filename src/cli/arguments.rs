@@ -81,6 +81,14 @@ pub(super) struct Serve {
     #[arg(long = "random-seed", value_name = "NUMBER", default_value_t = 0)]
     pub(super) seed: u64,
 
+    /// Start with the cluster that `--save-on-exit` left in this file, and as many brokers
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["brokers", "racks"])]
+    pub(super) restore: Option<PathBuf>,
+
+    /// Write the whole cluster to this file when it stops
+    #[arg(long, value_name = "FILE")]
+    pub(super) save_on_exit: Option<PathBuf>,
+
     /// Print the addresses as one line of JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -5,12 +5,14 @@ use super::arguments::Serve;
 use super::arguments::new_topics;
 use rehearsal::Cluster;
 use rehearsal::NewTopic;
+use rehearsal::SavedCluster;
 use rehearsal::broker::ClusterSnapshot;
 use rehearsal::broker::TopicSnapshot;
 use serde_json::json;
 use std::error::Error;
 use std::fmt;
 use std::io::Write as _;
+use std::path::Path;
 
 /// Serves a cluster until SIGINT or SIGTERM.
 pub(super) fn run(serve: &Serve) -> Result<(), Box<dyn Error>> {
@@ -20,6 +22,9 @@ pub(super) fn run(serve: &Serve) -> Result<(), Box<dyn Error>> {
         let cluster = start(serve).await?;
         announce(serve, &cluster)?;
         interrupted.await;
+        if let Some(path) = &serve.save_on_exit {
+            cluster.save(path)?;
+        }
         cluster.shutdown().await;
         Ok(())
     })
@@ -38,6 +43,9 @@ async fn start(serve: &Serve) -> Result<Cluster, Box<dyn Error>> {
     if let Some(version) = &serve.kafka_version {
         builder = builder.kafka_version(version);
     }
+    if let Some(path) = &serve.restore {
+        builder = builder.restore(saved(path)?);
+    }
     for topic in new_topics(&serve.topics, &serve.topic_configs)? {
         builder = builder.new_topic(topic);
     }
@@ -50,6 +58,10 @@ async fn start(serve: &Serve) -> Result<Cluster, Box<dyn Error>> {
         cluster.seed_file(topic, path)?;
     }
     Ok(cluster)
+}
+
+fn saved(path: &Path) -> Result<SavedCluster, String> {
+    SavedCluster::load(path).map_err(|error| format!("cannot restore a cluster from {}: {error}", path.display()))
 }
 
 /// Says that the cluster is there, and where. Whoever reads the first line can connect.

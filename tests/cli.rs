@@ -1,0 +1,147 @@
+//! The program from outside: what it prints, and how it ends.
+//!
+//! Not here: clusters; the library's own tests have them. Needs the feature `cli`.
+
+use serde_json::Value;
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::io::Read as _;
+use std::process::Child;
+use std::process::Command;
+use std::process::Output;
+use std::process::Stdio;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rehearsal"));
+    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+/// A program that serves; it is killed with the test.
+struct Serving {
+    child: Child,
+    ready: Value,
+}
+
+impl Serving {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = program(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        if line.is_empty() {
+            let mut why = String::new();
+            child.stderr.as_mut().unwrap().read_to_string(&mut why).unwrap();
+            panic!("{arguments:?} did not start: {why}");
+        }
+        Self { child, ready: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn bootstrap_servers(&self) -> &str {
+        self.ready["bootstrap_servers"].as_str().unwrap()
+    }
+
+    /// Sends a signal and waits for the end.
+    fn end(mut self, signal: &str) -> bool {
+        let killed = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn failed(arguments: &[&str], code: i32, words: &str) {
+    let Output { status, stdout, stderr } = program(arguments).output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(code), "{arguments:?}: {stderr}");
+    assert!(stderr.contains(words), "{arguments:?}: {stderr}");
+    assert!(stdout.is_empty());
+}
+
+#[test]
+fn the_first_line_says_where_the_cluster_is_and_what_is_in_it() {
+    let serving = Serving::start(&[
+        "serve",
+        "--port",
+        "0",
+        "--json",
+        "--brokers",
+        "3",
+        "--rack",
+        "a",
+        "--rack",
+        "b",
+        "--topic",
+        "shipments:2:1",
+        "--seed-file",
+        "fixtures/orders.jsonl",
+        "--broker-config",
+        "num.partitions=6",
+        "--kafka-version",
+        "2.8",
+    ]);
+    let ready = &serving.ready;
+    assert_eq!(serving.bootstrap_servers().split(',').count(), 3);
+    let first = &ready["brokers"][0];
+    assert!(serving.bootstrap_servers().starts_with(&format!("127.0.0.1:{},", first["port"])));
+    assert_eq!((&first["id"], &first["rack"]), (&1.into(), &"a".into()));
+    assert_eq!(ready["brokers"][2]["rack"], "a");
+    assert_eq!(ready["topics"][0]["name"], "orders");
+    assert_eq!((&ready["topics"][0]["partitions"], &ready["topics"][0]["records"]), (&6.into(), &60.into()));
+    assert_eq!(
+        (&ready["topics"][1]["name"], &ready["topics"][1]["replication_factor"]),
+        (&"shipments".into(), &1.into())
+    );
+    assert_eq!((&ready["kafka_version"], &ready["pid"]), (&"2.8".into(), &serving.child.id().into()));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_it_cleanly() {
+    for signal in ["-INT", "-TERM"] {
+        let serving = Serving::start(&["serve", "--port", "0", "--json"]);
+        assert!(serving.end(signal), "{signal}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_cluster_goes_on_where_it_was_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cluster.json");
+    let file = file.to_str().unwrap();
+    let seed = ["serve", "--port", "0", "--json", "--seed-file", "fixtures/orders.jsonl", "--save-on-exit", file];
+    assert!(Serving::start(&seed).end("-TERM"));
+    let serving = Serving::start(&["serve", "--port", "0", "--json", "--restore", file]);
+    assert_eq!(serving.ready["topics"][0]["records"], 60);
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_a_sentence_that_helps() {
+    let taken = Serving::start(&["serve", "--port", "0", "--json"]);
+    let port = taken.bootstrap_servers().rsplit_once(':').unwrap().1;
+    failed(&["serve", "--port", port], 1, &format!("cannot listen on 127.0.0.1:{port}"));
+    failed(&["serve", "--topic", "orders:six"], 2, "`six` is no number of partitions; write NAME[:PARTITIONS");
+    failed(&["serve", "--topic-config", "orders:retention.ms=1"], 1, "add --topic orders:<partitions>");
+    failed(&["serve", "--port", "0", "--topic", "a:1:2"], 1, "INVALID_REPLICATION_FACTOR");
+    failed(&["serve", "--port", "0", "--seed-file", "fixtures/none.jsonl"], 1, "fixtures/none.jsonl: ");
+    failed(&["serve", "--restore", "Cargo.toml"], 1, "cannot restore a cluster from Cargo.toml");
+    failed(&["serve", "--kafka-version", "0.7"], 2, "there are 0.11, ");
+}
+
+#[test]
+fn apis_prints_the_table_of_the_library() {
+    let printed = |arguments: &[&str]| String::from_utf8(program(arguments).output().unwrap().stdout).unwrap();
+    let rows: Vec<Value> = serde_json::from_str(&printed(&["apis", "--json"])).unwrap();
+    let support = rehearsal::broker::support();
+    assert!(rows.iter().map(|row| row["key"].as_i64().unwrap()).eq(support.iter().map(|row| row.api as i64)));
+    assert_eq!((&rows[0]["api"], &rows[0]["max_version"]), (&"Produce".into(), &13.into()));
+    assert!(printed(&["apis"]).contains("Fetch                        4–18\n"));
+    assert!(printed(&["apis", "--kafka-version", "1.1"]).contains("Fetch                        4–7\n"));
+}
