@@ -86,8 +86,7 @@ impl Fetcher {
     /// Runs until the consumer is gone.
     pub(super) async fn run(mut self) {
         let mut refresh_at = Instant::now() + self.router.settings.metadata_age_max;
-        loop {
-            let Some(wake) = self.step() else { break };
+        while let Some(wake) = self.step() {
             let wake = wake.map_or(refresh_at, |wake| wake.min(refresh_at));
             tokio::select! {
                 biased;
@@ -200,7 +199,7 @@ impl Fetcher {
             Ok(answer) => {
                 self.in_flight.insert(broker, bytes_max);
                 self.work.spawn(async move {
-                    let result = answer.get().await.map(|response| open(response));
+                    let result = answer.get().await.map(open);
                     Done::Fetched(broker, asked, result)
                 });
             }
@@ -265,7 +264,7 @@ impl Fetcher {
         }
     }
 
-    fn on_found(&mut self, generations: &BTreeMap<TopicPartition, u64>, answers: Answers<Option<ListedOffset>>) {
+    fn on_found(&self, generations: &BTreeMap<TopicPartition, u64>, answers: Answers<Option<ListedOffset>>) {
         let mut waker = None;
         {
             let mut state = lock(&self.shared.state);
@@ -276,7 +275,8 @@ impl Fetcher {
                     Err(error) if error.is_retriable() => {
                         // It was tried for long enough to say so, and is tried on.
                         state.delay(&partition, *generation, Instant::now() + self.router.retry_delay(0));
-                        waker = waker.or(state.tell(error));
+                        let woken = state.tell(error);
+                        waker = waker.or(woken);
                     }
                     Err(error) => {
                         let woken = state.on_failure(&partition, *generation, error);
