@@ -7,7 +7,6 @@ use rehearsal::base::PartitionIndex;
 use rehearsal::base::Timestamp;
 use rehearsal::client::AlterConfig;
 use rehearsal::client::Client;
-use rehearsal::client::Clock;
 use rehearsal::client::ConfigResource;
 use rehearsal::client::Consumer;
 use rehearsal::client::NewTopic;
@@ -21,8 +20,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 async fn connect(cluster: &Cluster) -> Client {
-    let builder = Client::builder().endpoint(cluster.endpoint()).api_timeout(Duration::from_secs(10));
-    builder.clock(Clock::tokio(cluster.timestamp())).connect().await.unwrap()
+    Client::builder().endpoint(cluster.endpoint()).api_timeout(Duration::from_secs(10)).connect().await.unwrap()
 }
 
 fn partition(topic: &str, index: i32) -> TopicPartition {
@@ -39,11 +37,11 @@ async fn drain(consumer: &mut Consumer) -> Vec<String> {
 }
 
 /// Every codec, every partition: what was produced is seen without a client and consumed with one.
-async fn round_trip(cluster: &Cluster) {
+async fn round_trip(cluster: &Cluster, zstd: bool) {
     let client = connect(cluster).await;
     client.admin().create_topic(NewTopic::new("t").partitions(4)).await.unwrap();
     let mut expected = Vec::new();
-    for (n, codec) in (0..).zip(Compression::ALL) {
+    for (n, codec) in (0..).zip(Compression::ALL).filter(|(_, codec)| *codec != Compression::Zstd || zstd) {
         let producer = client.producer().compression(codec).build();
         let mut deliveries = Vec::new();
         for index in 0..4 {
@@ -81,18 +79,20 @@ async fn round_trip(cluster: &Cluster) {
 
 #[tokio::test(start_paused = true)]
 async fn records_make_the_round_trip_in_memory() {
-    round_trip(&Cluster::in_memory().brokers(3).start().await.unwrap()).await;
+    round_trip(&Cluster::in_memory().brokers(3).start().await.unwrap(), true).await;
 }
 
 #[tokio::test]
 async fn records_make_the_round_trip_over_tcp() {
-    round_trip(&Cluster::builder().brokers(3).start().await.unwrap()).await;
+    round_trip(&Cluster::builder().brokers(3).start().await.unwrap(), true).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn records_make_the_round_trip_with_older_releases() {
-    for version in ["0.11", "1.1", "2.8", "3.9", "4.1"] {
-        round_trip(&Cluster::in_memory().brokers(2).kafka_version(version).start().await.unwrap()).await;
+    // Zstandard came with Kafka 2.1.
+    for (version, zstd) in [("0.11", false), ("1.1", false), ("2.8", true), ("3.9", true), ("4.1", true)] {
+        let cluster = Cluster::in_memory().brokers(2).kafka_version(version).start().await.unwrap();
+        round_trip(&cluster, zstd).await;
     }
 }
 

@@ -11,6 +11,7 @@ use super::super::error::Result;
 use super::super::metadata::Leader;
 use super::super::metadata::Metadata;
 use super::super::routing::Answers;
+use super::super::routing::Lane;
 use super::super::routing::Router;
 use super::super::routing::lock;
 use super::Shared;
@@ -44,6 +45,8 @@ use tokio::time::sleep_until;
 pub(super) struct Fetcher {
     shared: Arc<Shared>,
     router: Arc<Router>,
+    /// Others do not wait behind the long polls.
+    lane: Lane,
     work: JoinSet<Done>,
     sessions: BTreeMap<BrokerId, Session>,
     /// What each broker is being asked, with the bytes that its answer may bring.
@@ -74,6 +77,7 @@ impl Fetcher {
     pub(super) fn new(shared: Arc<Shared>, router: Arc<Router>) -> Self {
         Self {
             shared,
+            lane: router.open_lane(),
             router,
             work: JoinSet::new(),
             sessions: BTreeMap::new(),
@@ -103,6 +107,7 @@ impl Fetcher {
                 self.refresh();
             }
         }
+        self.router.close_lane(self.lane);
     }
 
     /// Asks for what is wanted now, and says when to look again even if nothing happens; `None` ends the task.
@@ -177,10 +182,12 @@ impl Fetcher {
     }
 
     fn fetch(&mut self, broker: BrokerId, wanted: &BTreeMap<TopicPartition, Want>, asked: Asked, room: usize) {
-        let Some(connection) = self.router.ready(broker) else {
+        let Some(connection) = self.router.ready(self.lane, broker) else {
             if self.connecting.insert(broker) {
                 let router = Arc::clone(&self.router);
-                self.work.spawn(async move { Done::Connected(broker, router.broker(broker).await.map(|_| ())) });
+                let lane = self.lane;
+                let connect = async move { router.broker(lane, broker).await.map(|_| ()) };
+                self.work.spawn(async move { Done::Connected(broker, connect.await) });
             }
             return;
         };
