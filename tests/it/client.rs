@@ -180,3 +180,43 @@ async fn a_topic_that_is_created_anew_is_produced_to_and_read_from() {
     consumer.assign_topic("t", StartFrom::Earliest).await.unwrap();
     assert_eq!(drain(&mut consumer).await, ["new"]);
 }
+
+/// Against a real Kafka, whose address is in `KAFKA_BOOTSTRAP`: `cargo test --test it real_kafka -- --ignored`.
+#[tokio::test]
+#[ignore = "needs a real Kafka"]
+async fn a_real_kafka_is_spoken_to_as_well() {
+    let servers = std::env::var("KAFKA_BOOTSTRAP").expect("KAFKA_BOOTSTRAP says where the Kafka is");
+    let client = Client::connect(servers).await.unwrap();
+    let admin = client.admin();
+    let name = format!("rehearsal-{}", std::process::id());
+    admin.create_topic(NewTopic::new(name.as_str()).partitions(3).config("retention.ms", "-1")).await.unwrap();
+    for codec in Compression::ALL {
+        let producer = client.producer().compression(codec).build();
+        let mut deliveries = Vec::new();
+        for n in 0..500 {
+            let record = ProducerRecord::new(name.as_str()).key(format!("{}", n % 10)).value(format!("{codec}/{n}"));
+            deliveries.push(producer.enqueue(record).await.unwrap());
+        }
+        for delivery in deliveries {
+            delivery.await.unwrap();
+        }
+    }
+    let mut consumer = client.consumer().build();
+    consumer.assign_topic(&name, StartFrom::Earliest).await.unwrap();
+    assert_eq!(drain(&mut consumer).await.len(), 2_500);
+
+    let all = (0..3).map(|index| partition(&name, index));
+    let ends = admin.list_offsets(all.clone().map(|p| (p, OffsetSpec::Latest))).await.all().unwrap();
+    assert_eq!(ends.iter().flatten().map(|found| found.offset.0).sum::<i64>(), 2_500);
+    admin.delete_records(all.map(|p| (p, Offset::HIGH_WATERMARK))).await.all().unwrap();
+    let mut consumer = client.consumer().auto_offset_reset(OffsetReset::Earliest).build();
+    consumer.assign_topic(&name, StartFrom::Offset(Offset(0))).await.unwrap();
+    assert_eq!(drain(&mut consumer).await, Vec::<String>::new());
+    admin.create_partitions([(name.as_str(), 4)]).await.unwrap().all().unwrap();
+    let resource = ConfigResource::Topic(name.clone());
+    let change = AlterConfig::Set("cleanup.policy".to_owned(), "compact".to_owned());
+    admin.alter_configs([(resource.clone(), [change])]).await.unwrap().all().unwrap();
+    let values = admin.describe_configs([resource]).await.unwrap().all().unwrap().remove(0);
+    assert!(values.iter().any(|entry| entry.name == "cleanup.policy" && entry.value.as_deref() == Some("compact")));
+    admin.delete_topics([name]).await.unwrap().all().unwrap();
+}
