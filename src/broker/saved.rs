@@ -132,7 +132,9 @@ fn restore_topic(state: &mut State, saved: SavedTopic) -> Result<(), String> {
         logs.push((index, log));
     }
     for (index, replicas) in topic.partitions().zip(&topic.assignment) {
-        state.check_replicas(replicas, None).map_err(|error| refuse(format!("partition {index}: {}", error.message)))?;
+        state
+            .check_replicas(replicas, None)
+            .map_err(|error| refuse(format!("partition {index}: {}", error.message)))?;
     }
     state.install_logs(topic, logs);
     Ok(())

@@ -38,6 +38,7 @@ use tokio::time::Instant;
 use tokio::time::sleep;
 
 /// What a test's script does with a request.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(super) enum Act {
     /// What the fake does by itself.
     Serve,

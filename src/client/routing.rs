@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -40,7 +41,8 @@ use tokio::time::timeout_at;
 #[derive(Debug)]
 pub(super) struct Router {
     pub(super) settings: Arc<Settings>,
-    slots: Mutex<BTreeMap<String, Arc<Slot>>>,
+    slots: Mutex<BTreeMap<(Lane, String), Arc<Slot>>>,
+    next_lane: AtomicU64,
     metadata: watch::Sender<Arc<Metadata>>,
     tracked: Mutex<BTreeSet<TopicName>>,
     /// Held while metadata is being asked for, so that one question is enough for all who want to know.
@@ -70,6 +72,17 @@ struct Connecting {
     not_before: Option<Instant>,
 }
 
+/// Which of the connections to a broker is meant.
+///
+/// A broker answers the requests of a connection one after the other, so a long poll needs a connection of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Lane(u64);
+
+impl Lane {
+    /// The one that all share who do not wait long for their answers.
+    pub(super) const SHARED: Self = Self(0);
+}
+
 /// To whom a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -96,6 +109,7 @@ impl Router {
         Self {
             settings: Arc::new(settings),
             slots: Mutex::default(),
+            next_lane: AtomicU64::new(1),
             metadata: watch::Sender::new(Arc::default()),
             tracked: Mutex::default(),
             refreshing: tokio::sync::Mutex::new(Refreshing { at: None, failures: 0 }),
@@ -122,17 +136,27 @@ impl Router {
 
     // --- connections
 
+    /// Connections of somebody's own.
+    pub(super) fn open_lane(&self) -> Lane {
+        Lane(self.next_lane.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Closes them.
+    pub(super) fn close_lane(&self, lane: Lane) {
+        lock(&self.slots).retain(|(other, _), _| *other != lane);
+    }
+
     /// The open connection to a broker, if there is one.
-    pub(super) fn ready(&self, broker: BrokerId) -> Option<Arc<Connection>> {
+    pub(super) fn ready(&self, lane: Lane, broker: BrokerId) -> Option<Arc<Connection>> {
         let address = self.metadata.borrow().brokers.get(&broker)?.address();
-        self.slot(&address).ready()
+        self.slot(lane, &address).ready()
     }
 
     /// A connection to a broker, opened if need be.
-    pub(super) async fn broker(&self, broker: BrokerId) -> Result<Arc<Connection>> {
+    pub(super) async fn broker(&self, lane: Lane, broker: BrokerId) -> Result<Arc<Connection>> {
         let address = self.metadata.borrow().brokers.get(&broker).map(super::metadata::Broker::address);
         match address {
-            Some(address) => self.connect(&address).await,
+            Some(address) => self.connect(lane, &address).await,
             None => Err(Error::broker(ErrorCode::BROKER_NOT_AVAILABLE, ApiKey::Metadata)),
         }
     }
@@ -140,10 +164,10 @@ impl Router {
     /// A connection to whoever `target` stands for.
     pub(super) async fn target(&self, target: Target) -> Result<Arc<Connection>> {
         match target {
-            Target::Broker(broker) => self.broker(broker).await,
+            Target::Broker(broker) => self.broker(Lane::SHARED, broker).await,
             Target::Any => self.any().await,
             Target::Controller => match self.metadata().controller {
-                Some(controller) => self.broker(controller).await,
+                Some(controller) => self.broker(Lane::SHARED, controller).await,
                 None => Err(Error::broker(ErrorCode::NOT_CONTROLLER, ApiKey::Metadata)),
             },
         }
@@ -154,7 +178,7 @@ impl Router {
         let mut addresses: Vec<String> =
             self.metadata().brokers.values().map(super::metadata::Broker::address).collect();
         addresses.extend(self.settings.bootstrap_servers.iter().cloned());
-        let open = addresses.iter().find_map(|address| self.slot(address).ready());
+        let open = addresses.iter().find_map(|address| self.slot(Lane::SHARED, address).ready());
         if let Some(connection) = open {
             return Ok(connection);
         }
@@ -162,7 +186,7 @@ impl Router {
         for _ in 0..addresses.len() {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed);
             let address = &addresses[turn % addresses.len()];
-            match self.connect(address).await {
+            match self.connect(Lane::SHARED, address).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => last = error,
             }
@@ -170,21 +194,22 @@ impl Router {
         Err(last)
     }
 
-    fn slot(&self, address: &str) -> Arc<Slot> {
+    fn slot(&self, lane: Lane, address: &str) -> Arc<Slot> {
         let mut slots = lock(&self.slots);
-        if let Some(slot) = slots.get(address) {
+        let key = (lane, address.to_owned());
+        if let Some(slot) = slots.get(&key) {
             return Arc::clone(slot);
         }
-        let rng = self.settings.seed.stream(&format!("client/reconnect/{address}"));
+        let rng = self.settings.seed.stream(&format!("client/reconnect/{}/{address}", lane.0));
         let backoff = Backoff::new(self.settings.reconnect_backoff, rng);
         let connecting = tokio::sync::Mutex::new(Connecting { backoff, not_before: None });
         let slot = Arc::new(Slot { connection: Mutex::default(), connecting });
-        slots.insert(address.to_owned(), Arc::clone(&slot));
+        slots.insert(key, Arc::clone(&slot));
         slot
     }
 
-    async fn connect(&self, address: &str) -> Result<Arc<Connection>> {
-        let slot = self.slot(address);
+    async fn connect(&self, lane: Lane, address: &str) -> Result<Arc<Connection>> {
+        let slot = self.slot(lane, address);
         if let Some(connection) = slot.ready() {
             return Ok(connection);
         }
@@ -381,7 +406,7 @@ impl Router {
         }
         for (leader, group) in by_leader {
             let partitions: Vec<TopicPartition> = group.iter().map(|(partition, _)| partition.clone()).collect();
-            let result = match self.broker(leader).await {
+            let result = match self.broker(Lane::SHARED, leader).await {
                 Ok(connection) => ask(connection, group).await,
                 Err(error) => Err(error),
             };

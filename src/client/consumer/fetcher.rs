@@ -11,6 +11,7 @@ use super::super::error::Result;
 use super::super::metadata::Leader;
 use super::super::metadata::Metadata;
 use super::super::routing::Answers;
+use super::super::routing::Lane;
 use super::super::routing::Router;
 use super::super::routing::lock;
 use super::Shared;
@@ -44,6 +45,8 @@ use tokio::time::sleep_until;
 pub(super) struct Fetcher {
     shared: Arc<Shared>,
     router: Arc<Router>,
+    /// Others do not wait behind the long polls.
+    lane: Lane,
     work: JoinSet<Done>,
     sessions: BTreeMap<BrokerId, Session>,
     /// What each broker is being asked, with the bytes that its answer may bring.
@@ -74,6 +77,7 @@ impl Fetcher {
     pub(super) fn new(shared: Arc<Shared>, router: Arc<Router>) -> Self {
         Self {
             shared,
+            lane: router.open_lane(),
             router,
             work: JoinSet::new(),
             sessions: BTreeMap::new(),
@@ -86,8 +90,7 @@ impl Fetcher {
     /// Runs until the consumer is gone.
     pub(super) async fn run(mut self) {
         let mut refresh_at = Instant::now() + self.router.settings.metadata_age_max;
-        loop {
-            let Some(wake) = self.step() else { break };
+        while let Some(wake) = self.step() {
             let wake = wake.map_or(refresh_at, |wake| wake.min(refresh_at));
             tokio::select! {
                 biased;
@@ -104,6 +107,7 @@ impl Fetcher {
                 self.refresh();
             }
         }
+        self.router.close_lane(self.lane);
     }
 
     /// Asks for what is wanted now, and says when to look again even if nothing happens; `None` ends the task.
@@ -178,10 +182,12 @@ impl Fetcher {
     }
 
     fn fetch(&mut self, broker: BrokerId, wanted: &BTreeMap<TopicPartition, Want>, asked: Asked, room: usize) {
-        let Some(connection) = self.router.ready(broker) else {
+        let Some(connection) = self.router.ready(self.lane, broker) else {
             if self.connecting.insert(broker) {
                 let router = Arc::clone(&self.router);
-                self.work.spawn(async move { Done::Connected(broker, router.broker(broker).await.map(|_| ())) });
+                let lane = self.lane;
+                let connect = async move { router.broker(lane, broker).await.map(|_| ()) };
+                self.work.spawn(async move { Done::Connected(broker, connect.await) });
             }
             return;
         };
@@ -200,7 +206,7 @@ impl Fetcher {
             Ok(answer) => {
                 self.in_flight.insert(broker, bytes_max);
                 self.work.spawn(async move {
-                    let result = answer.get().await.map(|response| open(response));
+                    let result = answer.get().await.map(open);
                     Done::Fetched(broker, asked, result)
                 });
             }
@@ -265,7 +271,7 @@ impl Fetcher {
         }
     }
 
-    fn on_found(&mut self, generations: &BTreeMap<TopicPartition, u64>, answers: Answers<Option<ListedOffset>>) {
+    fn on_found(&self, generations: &BTreeMap<TopicPartition, u64>, answers: Answers<Option<ListedOffset>>) {
         let mut waker = None;
         {
             let mut state = lock(&self.shared.state);
@@ -276,7 +282,8 @@ impl Fetcher {
                     Err(error) if error.is_retriable() => {
                         // It was tried for long enough to say so, and is tried on.
                         state.delay(&partition, *generation, Instant::now() + self.router.retry_delay(0));
-                        waker = waker.or(state.tell(error));
+                        let woken = state.tell(error);
+                        waker = waker.or(woken);
                     }
                     Err(error) => {
                         let woken = state.on_failure(&partition, *generation, error);

@@ -7,6 +7,7 @@ use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::error::Result;
 use super::super::metadata::Leader;
+use super::super::routing::Lane;
 use super::super::routing::Router;
 use super::super::routing::Target;
 use super::super::routing::lock;
@@ -131,7 +132,7 @@ impl Sender {
                 return Route::Blocked;
             }
             if let Entry::Vacant(entry) = ready.entry(broker) {
-                let Some(connection) = self.router.ready(broker) else {
+                let Some(connection) = self.router.ready(Lane::SHARED, broker) else {
                     unconnected.insert(broker);
                     return Route::Blocked;
                 };
@@ -149,7 +150,8 @@ impl Sender {
         for broker in unconnected {
             if self.connecting.insert(broker) {
                 let router = Arc::clone(&self.router);
-                self.work.spawn(async move { Done::Connected(broker, router.broker(broker).await.map(|_| ())) });
+                let connect = async move { router.broker(Lane::SHARED, broker).await.map(|_| ()) };
+                self.work.spawn(async move { Done::Connected(broker, connect.await) });
             }
         }
         if unknown {
