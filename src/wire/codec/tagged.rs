@@ -46,8 +46,8 @@ impl TaggedFields {
                 return decoder.fail(DecodeErrorKind::Truncated);
             }
             if !known(tag, decoder)? {
-                // Twice, because a list that grows has room to spare.
-                decoder.book(2, size_of::<(u32, Bytes)>())?;
+                // Three times, because a list that grows is moved to one of twice its size.
+                decoder.book(3, size_of::<(u32, Bytes)>())?;
                 unknown.push(tag, decoder.slice(size)?);
             }
             match decoder.position() - start {
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_empty_fields_is_refused() {
-        // 100,000 fields of two bytes each would need twenty times the memory of the frame, and twice that to grow.
+        // 100,000 fields of two bytes each would need twenty times the memory of the frame, and more to grow.
         let mut frame = vec![0xa0, 0x8d, 0x06];
         (0..100_000).for_each(|_| frame.extend([9, 0]));
         let refused = TaggedFields::decode(&mut Decoder::new(frame.into(), true), |_, _| Ok(false));

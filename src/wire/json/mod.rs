@@ -5,7 +5,8 @@
 //! Names are those of the protocol guide in lower case with underscores. Numbers are JSON numbers (64-bit ones too),
 //! UUIDs are Kafka's 22 characters, bytes and records are base64 (RFC 4648, padded), null is null. A tagged field
 //! appears if the message carries it; tags that the tables do not know stand under `unknown_tagged_fields` as
-//! `{"tag": 7, "bytes": "AA=="}`. Floating-point numbers beyond JSON are `"NaN"`, `"Infinity"` and `"-Infinity"`.
+//! `{"tag": 7, "bytes": "AA=="}`. Floating-point numbers beyond JSON are `"NaN"`, `"Infinity"` and `"-Infinity"`, and
+//! `"NaN:7ffe000000000000"` for a NaN with other bits than Rust's.
 //! ```
 //! use rehearsal::ApiKey;
 //! use rehearsal::wire::json;
@@ -140,6 +141,7 @@ mod tests {
                         {"key": "a", "value": 0.5, "remove": false},
                         {"key": "b", "value": "-Infinity", "remove": true},
                         {"key": "c", "value": "NaN", "remove": true},
+                    {"key": "d", "value": "NaN:7ffe000000000000", "remove": true},
                     ],
                 }],
                 "validate_only": true,

@@ -156,7 +156,9 @@ fn read_value(ty: &FieldType, decoder: &mut Decoder, version: i16, nullable: boo
 fn float_to_json(value: f64) -> Value {
     match Number::from_f64(value) {
         Some(number) => Value::Number(number),
-        None if value.is_nan() => "NaN".into(),
+        None if value.to_bits() == f64::NAN.to_bits() => "NaN".into(),
+        // There are 2^53 of them, and the bytes must come back.
+        None if value.is_nan() => format!("NaN:{:016x}", value.to_bits()).into(),
         None if value > 0.0 => "Infinity".into(),
         None => "-Infinity".into(),
     }

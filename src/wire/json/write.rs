@@ -204,7 +204,10 @@ fn float_from_json(value: &Value) -> Option<f64> {
             "NaN" => Some(f64::NAN),
             "Infinity" => Some(f64::INFINITY),
             "-Infinity" => Some(f64::NEG_INFINITY),
-            _ => None,
+            text => {
+                let bits = u64::from_str_radix(text.strip_prefix("NaN:")?, 16).ok()?;
+                Some(f64::from_bits(bits)).filter(|value| value.is_nan())
+            }
         },
         _ => None,
     }
