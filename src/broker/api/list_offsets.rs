@@ -134,7 +134,7 @@ mod tests {
             let mut batch = BatchBuilder::new();
             batch.append(START_TIME.plus(std::time::Duration::from_millis(ms)), None, Some(b"x"), &[]);
             let (topic, batch) = ("a", batch.build().unwrap());
-            cluster.engine.append(cluster.now, topic, PartitionIndex(0), batch).unwrap();
+            cluster.engine.append(cluster.now, topic, vec![(PartitionIndex(0), batch)]).unwrap();
         }
         cluster
     }
