@@ -129,8 +129,8 @@ mod tests {
         for ms in [10, 30, 20] {
             let mut batch = BatchBuilder::new();
             batch.append(START_TIME.plus(std::time::Duration::from_millis(ms)), None, Some(b"x"), &[]);
-            let (topic, batch) = ("a", batch.build().unwrap());
-            cluster.engine.append(cluster.now, topic, PartitionIndex(0), batch).unwrap();
+            let batches = vec![(PartitionIndex(0), batch.build().unwrap())];
+            cluster.engine.append(cluster.now, "a", batches).unwrap();
         }
         cluster
     }
