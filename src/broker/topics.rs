@@ -106,6 +106,9 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// The topic of the controllers' own log, which is no topic to clients.
+pub(crate) const CLUSTER_METADATA: &str = "__cluster_metadata";
+
 /// More partitions than this in one request are refused, so that one frame cannot fill the memory.
 ///
 /// Source: `ReplicationControlManager` (`MAX_PARTITIONS_PER_BATCH`).
@@ -162,10 +165,14 @@ impl State {
     /// Checks the name of a topic that does not exist yet.
     ///
     /// # Errors
-    /// `INVALID_TOPIC_EXCEPTION`, `TOPIC_ALREADY_EXISTS`.
+    /// `INVALID_TOPIC_EXCEPTION`, `INVALID_REQUEST` (`__cluster_metadata`), `TOPIC_ALREADY_EXISTS`.
     pub(crate) fn check_new_name(&self, name: &str) -> Result<TopicName, Refusal> {
         let name = TopicName::new(name)
             .map_err(|error| Refusal::new(ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string()))?;
+        if name.as_str() == CLUSTER_METADATA {
+            let message = format!("Creation of internal topic {name} is prohibited.");
+            return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
+        }
         if self.topics.get(name.as_str()).is_some() {
             return Err(Refusal::new(ErrorCode::TOPIC_ALREADY_EXISTS, format!("Topic '{name}' already exists.")));
         }

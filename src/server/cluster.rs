@@ -79,7 +79,7 @@ impl Cluster {
     /// Where and how our own client connects, over TCP or in memory.
     pub fn endpoint(&self) -> Endpoint {
         let endpoint = Endpoint::new(self.transport.clone(), self.bootstrap.clone());
-        endpoint.with_time(self.shell.with(|engine, _| engine.timestamp(Instant::START)), self.shell.clock.start())
+        endpoint.with_time(self.shell.look(|engine, _| engine.timestamp(Instant::START)), self.shell.clock.start())
     }
 
     /// The time since the cluster's start.
@@ -89,7 +89,7 @@ impl Cluster {
 
     /// The cluster's idea of the time in the world, as it stamps records.
     pub fn timestamp(&self) -> Timestamp {
-        self.shell.with(|engine, now| engine.timestamp(now))
+        self.shell.look(|engine, now| engine.timestamp(now))
     }
 
     /// Creates a topic.
@@ -159,18 +159,18 @@ impl Cluster {
 
     /// Everything there is, in a fixed order and ready to be serialized.
     pub fn snapshot(&self) -> ClusterSnapshot {
-        self.shell.with(|engine, now| engine.snapshot(now))
+        self.shell.look(|engine, now| engine.snapshot(now))
     }
 
     /// The requests that came, oldest first, with their answers: what is kept of them, see
     /// [`JournalLimits`](crate::journal::JournalLimits).
     pub fn requests(&self) -> Vec<Exchange> {
-        self.shell.with(|engine, _| Exchange::all(engine.journal()))
+        self.shell.look(|engine, _| Exchange::all(engine.journal()))
     }
 
     /// The journal as text, one line per entry.
     pub fn journal(&self) -> String {
-        self.shell.with(|engine, _| engine.journal().render())
+        self.shell.look(|engine, _| engine.journal().render())
     }
 
     /// Applies retention and compaction now, as the brokers otherwise do from time to time.
@@ -216,7 +216,7 @@ impl Cluster {
 
     /// The whole cluster as data: what a restart keeps.
     pub fn saved(&self) -> SavedCluster {
-        SavedCluster(self.shell.with(|engine, now| engine.save(now)))
+        SavedCluster(self.shell.look(|engine, now| engine.save(now)))
     }
 
     /// Writes the whole cluster to a file, from which [`SavedCluster::load`] reads it.
@@ -269,12 +269,12 @@ impl Topic<'_> {
 
     /// Its partitions; none when the topic does not exist.
     pub fn partitions(&self) -> Vec<PartitionSnapshot> {
-        self.cluster.shell.with(|engine, _| engine.topic_snapshot(&self.name)).map_or_else(Vec::new, |t| t.partitions)
+        self.cluster.shell.look(|engine, _| engine.topic_snapshot(&self.name)).map_or_else(Vec::new, |t| t.partitions)
     }
 
     /// Its records as the leaders hold them, by partition and offset, also those that are not replicated yet;
     /// markers of transactions are left out. None when the topic does not exist.
     pub fn records(&self) -> Vec<StoredRecord> {
-        self.cluster.shell.with(|engine, _| super::seeding::stored_records(engine, &self.name))
+        self.cluster.shell.look(|engine, _| super::seeding::stored_records(engine, &self.name))
     }
 }

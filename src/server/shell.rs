@@ -116,7 +116,13 @@ impl Shell {
         self.drain(locked, Some(connection))
     }
 
-    /// Looks at the engine, or changes it in the test's name.
+    /// Looks at the engine. Nobody is told of a change: a condition that is asked after every change would otherwise
+    /// be asked again and again because of itself.
+    pub(super) fn look<T>(&self, see: impl FnOnce(&Engine, Instant) -> T) -> T {
+        see(&self.lock().engine, self.clock.now())
+    }
+
+    /// Changes the engine in the test's name.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Engine, Instant) -> T) -> T {
         let mut locked = self.lock();
         let result = act(&mut locked.engine, self.clock.now());

@@ -19,11 +19,7 @@ use crate::wire::messages::api_versions::ApiVersion;
 use crate::wire::messages::api_versions::ApiVersionsRequest;
 use crate::wire::messages::api_versions::ApiVersionsResponse;
 
-pub(super) fn handle(
-    state: &mut State,
-    ctx: &RequestContext,
-    request: ApiVersionsRequest,
-) -> Outcome<ApiVersionsResponse> {
+pub(super) fn handle(state: &State, ctx: &RequestContext, request: ApiVersionsRequest) -> Outcome<ApiVersionsResponse> {
     let named = |text: &str| {
         let inner = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
         let ends = text.trim_matches(|c: char| !c.is_ascii_alphanumeric()).len() == text.len();

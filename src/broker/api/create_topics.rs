@@ -7,7 +7,8 @@
 //!   topics when the request asks for more than 10,000 partitions.
 //! * Rows come in the request's order; those of names given twice and of `__cluster_metadata` stand at the end.
 //! * Every topic is checked before the first is made, so that two new names may collide with each other.
-//! * Differs: topics are there at once on every broker, so `timeout_ms` never runs out.
+//! * `REQUEST_TIMED_OUT` for all topics, and nothing is done, when `timeout_ms` is not positive; a positive one never
+//!   runs out, as topics are there at once on every broker.
 //! * Source: KIP-4, KIP-464, KIP-525, `ControllerApis.createTopics`, `ReplicationControlManager.createTopics`,
 //!   <https://kafka.apache.org/protocol#The_Messages_CreateTopics>.
 
@@ -16,6 +17,7 @@ use crate::base::ErrorCode;
 use crate::broker::outcome::Outcome;
 use crate::broker::outcome::RequestContext;
 use crate::broker::state::State;
+use crate::broker::topics::CLUSTER_METADATA;
 use crate::broker::topics::PARTITIONS_MAX;
 use crate::broker::topics::Refusal;
 use crate::broker::topics::check_given_by_assignment;
@@ -31,14 +33,19 @@ use bytestring::ByteString;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
 
-/// The topic of the controllers' own log, which is no topic to clients.
-const CLUSTER_METADATA: &str = "__cluster_metadata";
-
 pub(super) fn handle(
     state: &mut State,
     _ctx: &RequestContext,
     request: CreateTopicsRequest,
 ) -> Outcome<CreateTopicsResponse> {
+    if request.timeout_ms <= 0 {
+        // Kafka's controller finds the deadline passed before it looks at the request.
+        let rows = request.topics.into_iter().map(|topic| CreatableTopicResult {
+            error_message: None,
+            ..refused(&topic.name, Refusal::new(ErrorCode::REQUEST_TIMED_OUT, ""))
+        });
+        return reply(rows.collect());
+    }
     let mut counts: IndexMap<ByteString, usize> = IndexMap::new();
     for topic in &request.topics {
         *counts.entry(topic.name.clone()).or_default() += 1;
@@ -424,6 +431,16 @@ mod tests {
         check(10_000, "Excessively large number of partitions per request.");
         check(9_998, "Unable to perform excessively large batch operation.");
         assert!(cluster.engine.state.topics.is_empty());
+    }
+
+    #[test]
+    fn without_time_nothing_is_done() {
+        let mut cluster = TestCluster::new(1);
+        for timeout_ms in [0, -1] {
+            let response = cluster.ask(7, CreateTopicsRequest { timeout_ms, ..request(&[topic("a", 1, 1)]) });
+            assert_eq!(rows(&response), [("a", ErrorCode::REQUEST_TIMED_OUT, None)]);
+            assert!(cluster.engine.state.topics.is_empty());
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //!   `UNKNOWN_TOPIC_OR_PARTITION`.
 //! * Rows come in the order in which the request first names each topic; Kafka shuffles them.
 //! * Requests that wait for a partition of a deleted topic are answered at once.
-//! * Differs: topics are gone at once on every broker, so `timeout_ms` never runs out.
+//! * `REQUEST_TIMED_OUT` for all topics, and nothing is done, when `timeout_ms` is not positive; a positive one never
+//!   runs out, as topics are gone at once on every broker.
 //! * Source: KIP-4, KIP-516, KIP-599, `ControllerApis.deleteTopics`,
 //!   <https://kafka.apache.org/protocol#The_Messages_DeleteTopics>.
 
@@ -41,16 +42,23 @@ pub(super) fn handle(
     let by_name = request.topic_names.into_iter();
     let by_name = by_name.map(|name| DeleteTopicState { name: Some(name), ..DeleteTopicState::default() });
     let asked: Vec<DeleteTopicState> = by_name.chain(request.topics).collect();
-    if !state.broker_config(state.brokers.controller()).delete_topic_enable {
-        let disabled =
-            if ctx.api_version < 3 { ErrorCode::INVALID_REQUEST } else { ErrorCode::TOPIC_DELETION_DISABLED };
+    let refuse_all = |code: ErrorCode, asked: Vec<DeleteTopicState>| {
         let rows = asked.into_iter().map(|topic| DeletableTopicResult {
             name: topic.name,
             topic_id: topic.topic_id,
-            error_code: disabled.code(),
+            error_code: code.code(),
             ..DeletableTopicResult::default()
         });
-        return reply(rows.collect());
+        reply(rows.collect())
+    };
+    if !state.broker_config(state.brokers.controller()).delete_topic_enable {
+        let disabled =
+            if ctx.api_version < 3 { ErrorCode::INVALID_REQUEST } else { ErrorCode::TOPIC_DELETION_DISABLED };
+        return refuse_all(disabled, asked);
+    }
+    if request.timeout_ms <= 0 {
+        // Kafka's controller finds the deadline passed before it looks at the request.
+        return refuse_all(ErrorCode::REQUEST_TIMED_OUT, asked);
     }
     let rows = delete(state, asked).into_iter().map(|(name, topic_id, deleted)| {
         let (error_code, error_message) = match deleted {
@@ -147,7 +155,7 @@ mod tests {
     fn by_names(version: i16, names: &[&str]) -> DeleteTopicsRequest {
         if version < 6 {
             let topic_names = names.iter().map(|name| (*name).into()).collect();
-            return DeleteTopicsRequest { topic_names, ..DeleteTopicsRequest::default() };
+            return DeleteTopicsRequest { topic_names, timeout_ms: 1000, ..DeleteTopicsRequest::default() };
         }
         by_either(&names.iter().map(|name| (Some(*name), Uuid::ZERO)).collect::<Vec<_>>())
     }
@@ -158,7 +166,7 @@ mod tests {
             topic_id: *topic_id,
             ..DeleteTopicState::default()
         });
-        DeleteTopicsRequest { topics: topics.collect(), ..DeleteTopicsRequest::default() }
+        DeleteTopicsRequest { topics: topics.collect(), timeout_ms: 1000, ..DeleteTopicsRequest::default() }
     }
 
     fn id_of(cluster: &TestCluster, name: &str) -> Uuid {
@@ -247,6 +255,14 @@ mod tests {
         check(2, ErrorCode::INVALID_REQUEST);
         check(3, ErrorCode::TOPIC_DELETION_DISABLED);
         check(6, ErrorCode::TOPIC_DELETION_DISABLED);
+    }
+
+    #[test]
+    fn without_time_nothing_is_done() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let response = cluster.ask(6, DeleteTopicsRequest { timeout_ms: 0, ..by_names(6, &["a"]) });
+        assert_eq!(rows(&response), [(Some("a"), Uuid::ZERO, ErrorCode::REQUEST_TIMED_OUT, None)]);
+        assert!(!cluster.engine.state.topics.is_empty());
     }
 
     #[test]

@@ -20,7 +20,7 @@ const BROKER: i8 = 1;
 const CONTROLLER: i8 = 2;
 
 pub(super) fn handle(
-    state: &mut State,
+    state: &State,
     _ctx: &RequestContext,
     request: DescribeClusterRequest,
 ) -> Outcome<DescribeClusterResponse> {

@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 type Wanted = BTreeMap<String, BTreeSet<i32>>;
 
 pub(super) fn handle(
-    state: &mut State,
+    state: &State,
     ctx: &RequestContext,
     request: DescribeLogDirsRequest,
 ) -> Outcome<DescribeLogDirsResponse> {

@@ -26,7 +26,7 @@ use bytestring::ByteString;
 use std::collections::BTreeSet;
 
 pub(super) fn handle(
-    state: &mut State,
+    state: &State,
     ctx: &RequestContext,
     request: DescribeTopicPartitionsRequest,
 ) -> Outcome<DescribeTopicPartitionsResponse> {

@@ -142,7 +142,7 @@ fn try_read(
     } else {
         log.check_leader(ctx.broker, current_leader_epoch).map_err(refuse)?;
     }
-    let replica = log.replica(ctx.broker).ok_or(refuse(ErrorCode::NOT_LEADER_OR_FOLLOWER))?;
+    let replica = log.replica(ctx.broker).ok_or_else(|| refuse(ErrorCode::NOT_LEADER_OR_FOLLOWER))?;
     let mut row = PartitionData {
         partition_index: wanted.partition,
         high_watermark: replica.high_watermark().0,
@@ -361,7 +361,8 @@ mod tests {
             let asked = at(version, request(&cluster, &[("a", 0, 0)]));
             let asked = FetchRequest { max_wait_ms: 500, min_bytes: 1, ..asked };
             assert_eq!(cluster.send(consumer, version, asked), Answer::Waiting);
-            cluster.ask(5, DeleteTopicsRequest { topic_names: vec!["a".into()], ..DeleteTopicsRequest::default() });
+            let topic_names = vec!["a".into()];
+            cluster.ask(5, DeleteTopicsRequest { topic_names, timeout_ms: 1000, ..DeleteTopicsRequest::default() });
             let response = cluster.received(consumer).response();
             let expected =
                 if version == 12 { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::UNKNOWN_TOPIC_ID };

@@ -24,11 +24,7 @@ use crate::wire::messages::list_offsets::ListOffsetsResponse;
 use crate::wire::messages::list_offsets::ListOffsetsTopicResponse;
 use std::collections::BTreeSet;
 
-pub(super) fn handle(
-    state: &mut State,
-    ctx: &RequestContext,
-    request: ListOffsetsRequest,
-) -> Outcome<ListOffsetsResponse> {
+pub(super) fn handle(state: &State, ctx: &RequestContext, request: ListOffsetsRequest) -> Outcome<ListOffsetsResponse> {
     let isolation = match (request.replica_id, request.isolation_level) {
         (0.., _) => Isolation::LogEnd,
         (_, 1) => Isolation::ReadCommitted,

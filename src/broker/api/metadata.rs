@@ -220,10 +220,11 @@ mod tests {
     #[test]
     fn what_cannot_be_created_is_not_there() {
         let mut cluster = TestCluster::new(1).topic("a.b", 1, 1);
-        let response = cluster.ask(12, by_names(&["a/b", "", "a_b"]));
+        let response = cluster.ask(12, by_names(&["a/b", "", "a_b", "__cluster_metadata"]));
         let illegal = |name| (Some(name), ErrorCode::INVALID_TOPIC_EXCEPTION, 0);
-        let absent = (Some("a_b"), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, 0);
-        assert_eq!(rows(&response), [illegal("a/b"), illegal(""), absent]);
+        let absent = |name| (Some(name), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, 0);
+        let expected = [illegal("a/b"), illegal(""), absent("a_b"), absent("__cluster_metadata")];
+        assert_eq!(rows(&response), expected);
     }
 
     #[test]

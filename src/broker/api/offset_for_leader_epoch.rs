@@ -20,7 +20,7 @@ use crate::wire::messages::offset_for_leader_epoch::OffsetForLeaderPartition;
 use crate::wire::messages::offset_for_leader_epoch::OffsetForLeaderTopicResult;
 
 pub(super) fn handle(
-    state: &mut State,
+    state: &State,
     ctx: &RequestContext,
     request: OffsetForLeaderEpochRequest,
 ) -> Outcome<OffsetForLeaderEpochResponse> {
