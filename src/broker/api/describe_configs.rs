@@ -37,7 +37,7 @@ const MALFORMED: &str = "This most likely occurs because of a request being malf
                          message was sent to an incompatible broker. See the broker logs for more details.";
 
 pub(super) fn handle(
-    state: &mut State,
+    state: &State,
     ctx: &RequestContext,
     request: DescribeConfigsRequest,
 ) -> Outcome<DescribeConfigsResponse> {

@@ -17,7 +17,7 @@ use crate::wire::messages::list_config_resources::ListConfigResourcesRequest;
 use crate::wire::messages::list_config_resources::ListConfigResourcesResponse;
 
 pub(super) fn handle(
-    state: &mut State,
+    state: &State,
     ctx: &RequestContext,
     request: ListConfigResourcesRequest,
 ) -> Outcome<ListConfigResourcesResponse> {
