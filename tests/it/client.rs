@@ -111,6 +111,18 @@ async fn a_waiting_consumer_gets_a_record_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sending_waits_for_no_timer() {
+    let cluster = Cluster::in_memory().topic("t", 1).start().await.unwrap();
+    let producer = connect(&cluster).await.producer().build();
+    producer.send(ProducerRecord::new("t").value("first")).await.unwrap();
+    let started = tokio::time::Instant::now();
+    for n in 0..100 {
+        producer.send(ProducerRecord::new("t").value(n.to_string())).await.unwrap();
+    }
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn records_are_found_by_time_and_deleted_up_to_an_offset() {
     let cluster = Cluster::in_memory().topic("t", 1).start().await.unwrap();
     let client = connect(&cluster).await;
