@@ -31,7 +31,9 @@ fn measure(count: usize, work: impl FnOnce()) -> Speed {
 }
 
 pub fn run(table: &mut Table, options: &Options) {
-    table.section("c. clients against rehearsal, 6 partitions, batch.size 128 KiB, linger 5 ms, acks=1: per client CPU second");
+    table.section(
+        "c. clients against rehearsal, 6 partitions, batch.size 128 KiB, linger 5 ms, acks=1: per client CPU second",
+    );
     for size in [100, 1024] {
         let count = options.bytes / size / if size == 100 { 2 } else { 1 };
         let mut best = [[Speed::default(); 2]; 2];
@@ -39,7 +41,8 @@ pub fn run(table: &mut Table, options: &Options) {
             for (client, own) in [(0, true), (1, false)] {
                 let target = Target::start(Kind::Ours, 1, PARTITIONS);
                 let bootstrap = target.bootstrap_servers();
-                let speeds = if own { with_ours(bootstrap, count, size) } else { with_librdkafka(bootstrap, count, size) };
+                let speeds =
+                    if own { with_ours(bootstrap, count, size) } else { with_librdkafka(bootstrap, count, size) };
                 for (best, speed) in best[client].iter_mut().zip(speeds) {
                     best.wall = best.wall.max(speed.wall);
                     best.cpu = best.cpu.max(speed.cpu);
@@ -76,7 +79,8 @@ fn with_librdkafka(bootstrap_servers: &str, count: usize, size: usize) -> [Speed
     let produced = measure(count, || librdkafka::produce(&producer, count, size, None));
     drop(producer);
     let consumed = measure(count, || {
-        librdkafka::consume(bootstrap_servers, PARTITIONS.into(), count, &[]);
+        let consumer = librdkafka::consumer(bootstrap_servers, PARTITIONS.into(), &[]);
+        librdkafka::consume(&consumer, count);
     });
     [produced, consumed]
 }

@@ -2,7 +2,7 @@
 //!
 //!     cargo build --release --features cli              (in the root: the cluster that is measured)
 //!     (cd tests/interop/bench/kfake && go build -o ../target/kfake .)    (optional)
-//!     cargo run --release -- [--kafka] [--quick] [--runs N] [startup] [librdkafka] [clients] [raw] [memory]
+//!     cargo run --release -- [--kafka] [--no-kfake] [--no-mock] [--quick] [--runs N] [startup] [librdkafka] [clients] [raw] [memory]
 //!
 //! Speeds are those of the quickest run and CPU seconds those of the cheapest: what else runs only ever adds.
 //! CPU seconds count a cluster's own processes, user and system time, and not its client's.
@@ -26,6 +26,7 @@ use target::Kind;
 pub struct Options {
     pub kafka: bool,
     pub kfake: bool,
+    pub mock: bool,
     pub quick: bool,
     pub runs: usize,
     /// How much one run of a client moves.
@@ -41,6 +42,7 @@ impl Options {
         Self {
             kafka: has("--kafka"),
             kfake: target::kfake().is_some() && !has("--no-kfake"),
+            mock: !has("--no-mock"),
             quick: has("--quick"),
             runs: runs.and_then(|runs| runs.parse().ok()).unwrap_or(3),
             bytes: if has("--quick") { 50 << 20 } else { 200 << 20 },
@@ -54,7 +56,8 @@ impl Options {
 
     /// The clusters to compare, ours first.
     pub fn kinds(&self) -> Vec<Kind> {
-        let mut kinds = vec![Kind::Ours, Kind::Mock];
+        let mut kinds = vec![Kind::Ours];
+        kinds.extend(self.mock.then_some(Kind::Mock));
         kinds.extend(self.kfake.then_some(Kind::Kfake));
         kinds.extend(self.kafka.then_some(Kind::Kafka));
         kinds

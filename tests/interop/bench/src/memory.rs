@@ -43,7 +43,12 @@ pub fn run(table: &mut Table) {
     for transport in ["in memory", "tcp"] {
         let ready = Server::start(Command::new(&own).args(["serve-clusters", transport, "1000"])).ready.clone();
         let number = |name: &str| ready[name].as_f64().expect("a number");
-        table.row(&format!("1,000 idle clusters, {transport}"), "KiB each", number("bytes_each") / 1024.0, "target < 100");
+        table.row(
+            &format!("1,000 idle clusters, {transport}"),
+            "KiB each",
+            number("bytes_each") / 1024.0,
+            "target < 100",
+        );
         table.row(&format!("1,000 clusters started, {transport}"), "us each", number("start_us_each"), "");
     }
     let target = Target::start(Kind::Ours, 1, 1);

@@ -11,8 +11,7 @@ use rehearsal::net::Endpoint;
 use std::time::Duration;
 
 pub async fn connect(endpoint: &Endpoint) -> Client {
-    let builder = Client::builder().bootstrap_servers(&endpoint.addresses().join(","));
-    builder.transport(endpoint.transport().clone()).connect().await.expect("a running cluster")
+    Client::connect(endpoint.clone()).await.expect("a running cluster")
 }
 
 pub fn producer(client: &Client, acks: Acks) -> Producer {
@@ -22,7 +21,8 @@ pub fn producer(client: &Client, acks: Acks) -> Producer {
 pub async fn produce(producer: &Producer, count: usize, size: usize) {
     let payload = bytes(size);
     for _ in 0..count {
-        producer.enqueue(ProducerRecord::new(TOPIC).value(payload.clone())).await.expect("room in the buffer");
+        let _sent =
+            producer.enqueue(ProducerRecord::new(TOPIC).value(payload.clone())).await.expect("room in the buffer");
     }
     producer.flush().await;
 }

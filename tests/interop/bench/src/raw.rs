@@ -3,8 +3,8 @@
 use crate::target::TOPIC;
 use rehearsal::ApiKey;
 use rehearsal::base::Timestamp;
-use rehearsal::wire::RequestHeader;
 use rehearsal::wire::Request;
+use rehearsal::wire::RequestHeader;
 use rehearsal::wire::batch::BatchBuilder;
 use rehearsal::wire::codec::Records;
 use rehearsal::wire::frame;
@@ -31,7 +31,11 @@ pub fn batch(records: usize, size: usize) -> bytes::Bytes {
 
 /// A produce request for one partition.
 pub fn produce_request(partition: usize, batch: &bytes::Bytes, acks: i16) -> Vec<u8> {
-    let data = PartitionProduceData { index: number(partition), records: Some(Records::from(batch.clone())), ..Default::default() };
+    let data = PartitionProduceData {
+        index: number(partition),
+        records: Some(Records::from(batch.clone())),
+        ..Default::default()
+    };
     let topic = TopicProduceData { name: TOPIC.into(), partition_data: vec![data], ..Default::default() };
     let request = ProduceRequest { acks, timeout_ms: 10_000, topic_data: vec![topic], ..Default::default() };
     encode(ApiKey::Produce, 9, &Request::Produce(request))
@@ -46,7 +50,13 @@ pub fn fetch_request(partition: usize, offset: usize, max_bytes: usize) -> Vec<u
         ..Default::default()
     };
     let topic = FetchTopic { topic: TOPIC.into(), partitions: vec![row], ..Default::default() };
-    let request = FetchRequest { max_wait_ms: 500, min_bytes: 1, max_bytes: number(max_bytes), topics: vec![topic], ..Default::default() };
+    let request = FetchRequest {
+        max_wait_ms: 500,
+        min_bytes: 1,
+        max_bytes: number(max_bytes),
+        topics: vec![topic],
+        ..Default::default()
+    };
     encode(ApiKey::Fetch, 11, &Request::Fetch(request))
 }
 
@@ -55,7 +65,7 @@ fn number(n: usize) -> i32 {
 }
 
 fn encode(api: ApiKey, api_version: i16, request: &Request) -> Vec<u8> {
-    let header = RequestHeader { api_key: api.key(), api_version, correlation_id: 7, client_id: Some("raw".into()) };
+    let header = RequestHeader { api_key: api.code(), api_version, correlation_id: 7, client_id: Some("raw".into()) };
     frame::encode_request(&header, request).expect("a request that exists").concat()
 }
 

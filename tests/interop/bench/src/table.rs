@@ -19,11 +19,7 @@ impl Table {
     }
 }
 
-/// The smallest of several measurements: what others do on the machine only ever adds.
-pub fn least(values: impl IntoIterator<Item = f64>) -> f64 {
-    values.into_iter().fold(f64::INFINITY, f64::min)
-}
-
+/// The middle one of several measurements.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

@@ -127,11 +127,12 @@ impl Kafka {
 
     fn create_topic(&self, brokers: u16, partitions: u16) {
         crate::block_on(async {
-            let client = Client::connect(&self.bootstrap_servers).await.expect("a running Kafka");
+            let client = Client::connect(self.bootstrap_servers.as_str()).await.expect("a running Kafka");
             let topic = NewTopic::new(TOPIC)
                 .partitions(partitions.into())
                 .replication_factor(i16::try_from(brokers).expect("a few brokers"));
-            client.admin().create_topics([topic]).await.expect("a topic");
+            let created = client.admin().create_topics([topic]).await.expect("a topic");
+            assert!(created.into_iter().all(|(_, result)| result.is_ok()), "a topic");
         });
     }
 }
