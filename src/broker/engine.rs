@@ -47,6 +47,7 @@ pub struct EngineConfig {
 
 /// Something that happens to the cluster.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly every input is a request, and a box would cost each of them")]
 pub enum Input {
     /// A client connected to a broker.
     Connected {
@@ -208,14 +209,7 @@ impl Engine {
         let api = request.api_key();
         let timestamp = self.state.timestamp(now);
         let Some(known) = self.connections.get_mut(&connection) else { return };
-        let ctx = RequestContext {
-            now,
-            timestamp,
-            connection,
-            broker: known.broker,
-            api_version: header.api_version,
-            client_id: header.client_id.clone(),
-        };
+        let ctx = RequestContext { now, timestamp, connection, broker: known.broker, api_version: header.api_version };
         let correlation_id = header.correlation_id;
         let entry = RequestEntry { connection, broker: known.broker, api, header, body };
         let sequence = self.journal.record(now, Event::Request(entry));

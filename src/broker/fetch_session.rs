@@ -12,6 +12,7 @@ use crate::wire::messages::fetch::PartitionData;
 use bytestring::ByteString;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 /// A session that was not used for this long may make room for another (`FetchSessionCache`, two minutes).
@@ -172,8 +173,8 @@ impl FetchSessions {
     fn insert(&mut self, session: Session, ids: &mut Rng) -> i32 {
         loop {
             let id = i32::try_from(1 + ids.below(i32::MAX.unsigned_abs().into())).expect("at most 2^31 - 1");
-            if !self.sessions.contains_key(&id) {
-                self.sessions.insert(id, session);
+            if let Entry::Vacant(free) = self.sessions.entry(id) {
+                free.insert(session);
                 return id;
             }
         }

@@ -7,7 +7,6 @@ use crate::base::Instant;
 use crate::base::PartitionIndex;
 use crate::base::Timestamp;
 use crate::base::Uuid;
-use bytestring::ByteString;
 
 /// Who asks what of whom, and when.
 #[derive(Clone, Debug)]
@@ -22,8 +21,6 @@ pub(crate) struct RequestContext {
     pub(crate) broker: BrokerId,
     /// The version of the request.
     pub(crate) api_version: i16,
-    /// The name that the client gave itself.
-    pub(crate) client_id: Option<ByteString>,
 }
 
 /// What a handler decides.

@@ -141,7 +141,7 @@ impl FromStr for Release {
         }
         let chosen =
             |name: &&str| text.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        match NAMES.iter().position(|name| chosen(&name)) {
+        match NAMES.iter().position(chosen) {
             Some(column) => Ok(Self(Some(column))),
             None => Err(InvalidRelease(text.to_owned())),
         }
