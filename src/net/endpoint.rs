@@ -60,6 +60,12 @@ impl From<String> for Endpoint {
     }
 }
 
+impl From<&String> for Endpoint {
+    fn from(bootstrap_servers: &String) -> Self {
+        Self::from(bootstrap_servers.as_str())
+    }
+}
+
 impl From<&Self> for Endpoint {
     fn from(endpoint: &Self) -> Self {
         endpoint.clone()
