@@ -34,7 +34,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio::time::sleep;
-use tokio::time::sleep_until;
 use tokio::time::timeout_at;
 
 /// The way to all brokers of one cluster.
@@ -101,6 +100,13 @@ pub(super) type Answers<R> = Vec<(TopicPartition, Result<R>)>;
 /// Nothing is left half done under these locks, so one that a panic has poisoned is as good as any.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until `at`, and not at all when that has passed: a timer of Tokio's takes up to a millisecond even then.
+pub(super) async fn sleep_until(at: Instant) {
+    if at > Instant::now() {
+        tokio::time::sleep_until(at).await;
+    }
 }
 
 impl Router {

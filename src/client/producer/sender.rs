@@ -11,6 +11,7 @@ use super::super::routing::Lane;
 use super::super::routing::Router;
 use super::super::routing::Target;
 use super::super::routing::lock;
+use super::super::routing::sleep_until;
 use super::Acks;
 use super::Shared;
 use super::accumulator::Identity;
@@ -37,7 +38,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio::time::sleep_until;
 
 /// How many requests one broker is sent before it answers the first.
 const IN_FLIGHT_MAX: usize = 5;
