@@ -12,7 +12,7 @@ use rehearsal::Record;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let prices = NewTopic::new("prices", 2).config("cleanup.policy", "compact");
+    let prices = NewTopic::new("prices").partitions(2).config("cleanup.policy", "compact");
     let cluster = Cluster::in_memory().brokers(3).new_topic(prices).start().await?;
 
     // In the place of a service.

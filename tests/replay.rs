@@ -43,7 +43,7 @@ impl Driver {
             busy: BTreeSet::new(),
             transcript: String::new(),
         };
-        driver.engine.create_topic(Instant::START, NewTopic::new("t", 3)).unwrap();
+        driver.engine.create_topic(Instant::START, NewTopic::new("t").partitions(3)).unwrap();
         driver
     }
 

@@ -4,7 +4,6 @@
 
 use super::engine::Engine;
 use super::outcome::Watch;
-use super::topics::NewTopic;
 use super::topics::Refusal;
 use crate::base::BrokerId;
 use crate::base::ErrorCode;
@@ -12,6 +11,7 @@ use crate::base::Instant;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::Timestamp;
+use crate::config::NewTopic;
 use crate::journal::Event;
 use crate::log::AppendOrigin;
 use crate::wire::batch::Batch;

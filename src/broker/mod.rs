@@ -38,5 +38,4 @@ pub use saved::SavedState;
 pub use snapshot::ClusterSnapshot;
 pub use snapshot::PartitionSnapshot;
 pub use snapshot::TopicSnapshot;
-pub use topics::NewTopic;
 pub use topics::Refusal;

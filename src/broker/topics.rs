@@ -13,6 +13,7 @@ use crate::base::TopicName;
 use crate::base::Uuid;
 use crate::config::ConfigError;
 use crate::config::ConfigKind;
+use crate::config::NewTopic;
 use crate::config::Overrides;
 use crate::config::TopicConfig;
 use crate::config::validate;
@@ -21,56 +22,8 @@ use crate::log::PartitionLog;
 use crate::metadata::Topic;
 use crate::metadata::place;
 use bytestring::ByteString;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-
-/// A topic to be created.
-/// ```
-/// use rehearsal::NewTopic;
-/// let topic = NewTopic::new("orders", 6).replication_factor(2).config("retention.ms", "60000");
-/// assert_eq!(topic.name, "orders");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewTopic {
-    /// The name.
-    pub name: String,
-    /// How many partitions; -1 for the broker's `num.partitions`.
-    pub partitions: i32,
-    /// How many replicas each; -1 for the broker's `default.replication.factor`.
-    pub replication_factor: i16,
-    /// The replicas of each partition, the preferred leader first; empty to have them placed.
-    pub assignment: Vec<Vec<BrokerId>>,
-    /// Configuration by Kafka's names.
-    pub configs: BTreeMap<String, String>,
-}
-
-impl NewTopic {
-    /// A topic of so many partitions, replicated on as many brokers as is usual in the cluster.
-    pub fn new(name: impl Into<String>, partitions: usize) -> Self {
-        Self {
-            name: name.into(),
-            partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
-            replication_factor: -1,
-            assignment: Vec::new(),
-            configs: BTreeMap::new(),
-        }
-    }
-
-    /// Sets how many replicas each partition has.
-    #[must_use]
-    pub fn replication_factor(mut self, replication_factor: i16) -> Self {
-        self.replication_factor = replication_factor;
-        self
-    }
-
-    /// Sets a topic configuration by Kafka's name.
-    #[must_use]
-    pub fn config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.configs.insert(name.into(), value.into());
-        self
-    }
-}
 
 /// Why something is refused: Kafka's code and Kafka's sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,7 +259,7 @@ impl State {
 
     /// Creates a topic because somebody asked for it.
     pub(crate) fn auto_create_topic(&mut self, name: &str) -> Result<(), Refusal> {
-        let new = NewTopic { partitions: -1, ..NewTopic::new(name, 0) };
+        let new = NewTopic::new(name);
         self.create_topic(new)
     }
 

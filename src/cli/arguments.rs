@@ -214,7 +214,7 @@ pub(super) fn new_topics(topics: &[TopicSpec], configs: &[TopicConfig]) -> Resul
     let mut new: Vec<NewTopic> = topics
         .iter()
         .map(|spec| {
-            let topic = NewTopic::new(&spec.name, spec.partitions.into());
+            let topic = NewTopic::new(&spec.name).partitions(spec.partitions.into());
             match spec.replicas {
                 Some(replicas) => topic.replication_factor(i16::try_from(replicas).unwrap_or(i16::MAX)),
                 None => topic,
@@ -278,7 +278,8 @@ mod tests {
         let specs = ["orders:6:2".parse().unwrap()];
         let config = |text: &str| [text.parse().unwrap()];
         let topics = new_topics(&specs, &config("orders:cleanup.policy=compact,delete")).unwrap();
-        let expected = NewTopic::new("orders", 6).replication_factor(2).config("cleanup.policy", "compact,delete");
+        let expected =
+            NewTopic::new("orders").partitions(6).replication_factor(2).config("cleanup.policy", "compact,delete");
         assert_eq!(topics, [expected]);
         assert!(new_topics(&specs, &config("ordres:retention.ms=1")).unwrap_err().contains("--topic ordres:"));
         assert!("orders.retention.ms=1".parse::<TopicConfig>().is_err());

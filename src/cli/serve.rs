@@ -53,7 +53,7 @@ async fn start(serve: &Serve) -> Result<Cluster, Box<dyn Error>> {
     for SeedFile { path, topic } in &serve.seed_files {
         if !cluster.topic(topic).exists() {
             // As if a client had made it: with `num.partitions`.
-            cluster.create_topic(NewTopic { partitions: -1, ..NewTopic::new(topic, 1) })?;
+            cluster.create_topic(NewTopic::new(topic))?;
         }
         cluster.seed_file(topic, path)?;
     }

@@ -5,7 +5,8 @@
 //!
 //! ```no_run
 //! # async fn example() -> rehearsal::client::Result<()> {
-//! use rehearsal::client::{Client, NewTopic, ProducerRecord, StartFrom};
+//! use rehearsal::NewTopic;
+//! use rehearsal::client::{Client, ProducerRecord, StartFrom};
 //!
 //! let client = Client::connect("127.0.0.1:9092").await?;
 //! client.admin().create_topics([NewTopic::new("orders").partitions(6)]).await?;
@@ -46,7 +47,6 @@ pub use admin::ConfigResource;
 pub use admin::ConfigSource;
 pub use admin::CreatedTopic;
 pub use admin::ListedOffset;
-pub use admin::NewTopic;
 pub use admin::OffsetSpec;
 pub use admin::PerItem;
 pub use clock::Clock;

@@ -4,6 +4,7 @@ use super::fake::Act;
 use super::fake::Fake;
 use super::*;
 use crate::base::ErrorCode;
+use crate::config::NewTopic;
 use crate::wire::ApiKey;
 use crate::wire::Request;
 use crate::wire::messages::create_topics::CreatableTopicResult;

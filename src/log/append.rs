@@ -42,7 +42,7 @@ pub struct LogAppendInfo {
 pub struct AppendError {
     /// What the response says.
     pub code: ErrorCode,
-    /// The `error_message` of the response, which Kafka gives with `record_errors` only.
+    /// The `error_message` of the response, which Kafka gives with `record_errors` and for a senseless magic only.
     pub message: Option<String>,
     /// The records that are to blame (KIP-467).
     pub record_errors: Vec<RecordError>,
@@ -75,7 +75,11 @@ impl AppendError {
 
 impl From<BatchError> for AppendError {
     fn from(error: BatchError) -> Self {
-        Self::new(error.error_code(), error.to_string())
+        let mut refused = Self::new(error.error_code(), error.to_string());
+        if let (BatchError::Magic(magic), ErrorCode::CORRUPT_MESSAGE) = (&error, refused.code) {
+            refused.message = Some(format!("Invalid magic found in record: {magic}"));
+        }
+        refused
     }
 }
 

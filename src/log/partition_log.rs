@@ -454,14 +454,20 @@ impl PartitionLog {
 
     /// Whether a reader that last saw `last_fetched_epoch` before `from` has read what this log does not hold.
     ///
+    /// # Errors
+    /// `OFFSET_OUT_OF_RANGE` when the log has not heard of the epoch.
+    ///
     /// Source: KIP-595; `Partition.readRecords`.
-    pub fn diverging_epoch(&self, last_fetched_epoch: LeaderEpoch, from: Offset) -> Option<EpochEndOffset> {
+    pub fn diverging_epoch(
+        &self,
+        last_fetched_epoch: LeaderEpoch,
+        from: Offset,
+    ) -> Result<Option<EpochEndOffset>, ErrorCode> {
         if last_fetched_epoch.0 < 0 {
-            return None;
+            return Ok(None);
         }
-        let unknown = EpochEndOffset { leader_epoch: LeaderEpoch::NONE, end_offset: Offset::INVALID };
-        let end = self.end_offset_for_epoch(last_fetched_epoch).unwrap_or(unknown);
-        (end.leader_epoch < last_fetched_epoch || end.end_offset < from).then_some(end)
+        let end = self.end_offset_for_epoch(last_fetched_epoch).ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        Ok((end.leader_epoch < last_fetched_epoch || end.end_offset < from).then_some(end))
     }
 
     /// Moves the log start offset forward to `before`, in every replica that is replicating.

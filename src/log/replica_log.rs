@@ -193,19 +193,17 @@ impl ReplicaLog {
         None
     }
 
-    /// Finds the first record below `upto` with the largest timestamp of all.
+    /// Finds the first record with the largest timestamp of all; `None` when it is not below `upto`.
+    ///
+    /// As in Kafka a record counts as long as its segment is there, also below the log start.
     ///
     /// Source: KIP-734; `UnifiedLog.fetchOffsetByTimestamp` with `MAX_TIMESTAMP`.
     pub fn max_timestamp_offset(&self, upto: Offset) -> Option<TimestampAndOffset> {
         let largest = self.segments.iter().map(Segment::max_timestamp).max()?;
-        if let Some(found) = self.offset_for_timestamp(largest, upto) {
-            return Some(found);
-        }
-        // The largest one is deleted or not yet readable.
-        let readable = |batch: &&Arc<Batch>| batch.header.last_offset() < upto && batch.header.records_count > 0;
-        let largest =
-            self.batches(self.log_start_offset).filter(readable).map(|batch| batch.header.max_timestamp).max()?;
-        self.offset_for_timestamp(largest, upto)
+        let segment = self.segments.iter().find(|segment| segment.max_timestamp() == largest)?;
+        let at = segment.entries.partition_point(|entry| entry.max_timestamp_so_far < largest);
+        let found = find_record(&segment.entries.get(at)?.batch, |timestamp, _| timestamp == largest);
+        found.filter(|found| found.offset < upto)
     }
 
     /// Moves the log start offset forward to `target`; a lower one changes nothing. Whole segments below it go.

@@ -68,7 +68,7 @@ impl PartitionLog {
         max_bytes: usize,
     ) -> Result<(ReplicaFetched, bool), ErrorCode> {
         self.check_leader(self.leader(), fetch.leader_epoch)?;
-        let diverging_epoch = self.diverging_epoch(fetch.last_fetched_epoch, fetch.fetch_offset);
+        let diverging = self.diverging_epoch(fetch.last_fetched_epoch, fetch.fetch_offset);
         let leader = self.leader_replica().expect("the leader is a replica, as was just checked");
         let log = leader.log();
         let bounds = log.log_start_offset()..=log.log_end_offset();
@@ -76,13 +76,13 @@ impl PartitionLog {
             batches: Vec::new(),
             high_watermark: leader.high_watermark(),
             log_start_offset: log.log_start_offset(),
-            diverging_epoch,
+            diverging_epoch: diverging.unwrap_or(None),
             out_of_range: None,
         };
-        if diverging_epoch.is_some() {
+        if fetched.diverging_epoch.is_some() {
             return Ok((fetched, false));
         }
-        if !bounds.contains(&fetch.fetch_offset) {
+        if diverging.is_err() || !bounds.contains(&fetch.fetch_offset) {
             fetched.out_of_range = Some(log.log_end_offset());
             return Ok((fetched, false));
         }

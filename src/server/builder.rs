@@ -15,8 +15,8 @@ use crate::base::Timestamp;
 use crate::broker::Broker;
 use crate::broker::Engine;
 use crate::broker::EngineConfig;
-use crate::broker::NewTopic;
 use crate::broker::Release;
+use crate::config::NewTopic;
 use crate::journal::JournalLimits;
 use crate::net::Listener;
 use crate::net::Transport;
@@ -102,14 +102,14 @@ impl ClusterBuilder {
 
     /// Adds a topic, replicated on up to three brokers.
     pub fn topic(self, name: impl Into<String>, partitions: usize) -> Self {
-        self.new_topic(NewTopic::new(name, partitions))
+        self.new_topic(NewTopic::new(name).partitions(i32::try_from(partitions).unwrap_or(i32::MAX)))
     }
 
     /// Adds a topic described in full.
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> rehearsal::Result<()> {
     /// use rehearsal::{Cluster, NewTopic};
-    /// let changelog = NewTopic::new("changelog", 2).config("cleanup.policy", "compact");
+    /// let changelog = NewTopic::new("changelog").partitions(2).config("cleanup.policy", "compact");
     /// let cluster = Cluster::builder().new_topic(changelog).start().await?;
     /// assert_eq!(cluster.topic("changelog").partitions().len(), 2);
     /// # Ok(()) }

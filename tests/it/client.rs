@@ -2,6 +2,7 @@
 
 use rehearsal::Cluster;
 use rehearsal::ErrorCode;
+use rehearsal::NewTopic;
 use rehearsal::base::Offset;
 use rehearsal::base::PartitionIndex;
 use rehearsal::base::Timestamp;
@@ -9,7 +10,6 @@ use rehearsal::client::AlterConfig;
 use rehearsal::client::Client;
 use rehearsal::client::ConfigResource;
 use rehearsal::client::Consumer;
-use rehearsal::client::NewTopic;
 use rehearsal::client::OffsetReset;
 use rehearsal::client::OffsetSpec;
 use rehearsal::client::ProducerRecord;

@@ -20,8 +20,11 @@ async fn seeded_records_go_where_java_would_put_them() {
 
 #[tokio::test]
 async fn seeding_is_all_or_nothing() {
-    let cluster =
-        Cluster::builder().new_topic(NewTopic::new("t", 2).config("max.message.bytes", "200")).start().await.unwrap();
+    let cluster = Cluster::builder()
+        .new_topic(NewTopic::new("t").partitions(2).config("max.message.bytes", "200"))
+        .start()
+        .await
+        .unwrap();
     let check = |records: Vec<Record>, topic: &str, code: ErrorCode, words: &str| {
         match cluster.seed(topic, records) {
             Err(Error::Broker { code: found, message }) => {
@@ -105,7 +108,7 @@ async fn what_cannot_be_is_refused_with_words() {
     check(Cluster::builder().kafka_version("0.7"), "there are 0.11, 1.1").await;
     check(Cluster::builder().broker_config("num.partitions", "many"), "num.partitions").await;
     check(Cluster::builder().topic("no spaces", 1), "INVALID_TOPIC_EXCEPTION").await;
-    check(Cluster::builder().new_topic(NewTopic::new("t", 1).replication_factor(2)), "only 1 broker").await;
+    check(Cluster::builder().new_topic(NewTopic::new("t").partitions(1).replication_factor(2)), "only 1 broker").await;
     check(Cluster::builder().brokers(2).port(65_535), "ports end at 65535").await;
 }
 

@@ -55,7 +55,8 @@ async fn a_long_poll_wakes_in_the_instant_of_the_append() {
 
 #[tokio::test(start_paused = true)]
 async fn retention_passes_with_virtual_time() {
-    let topic = rehearsal::NewTopic::new("t", 1).config("retention.ms", "60000").config("segment.ms", "10000");
+    let topic =
+        rehearsal::NewTopic::new("t").partitions(1).config("retention.ms", "60000").config("segment.ms", "10000");
     let cluster = Cluster::in_memory().new_topic(topic).start().await.unwrap();
     cluster.seed("t", [Record::new("old")]).unwrap();
     tokio::time::sleep(Duration::from_secs(30)).await;

@@ -76,8 +76,8 @@ fn delete_before(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::NewTopic;
     use crate::broker::api::testing::TestCluster;
+    use crate::config::NewTopic;
     use crate::wire::messages::delete_records::DeleteRecordsPartition;
     use crate::wire::messages::delete_records::DeleteRecordsTopic;
 
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn each_refusal_leaves_the_log_as_it_is() {
         let mut cluster = TestCluster::new(2).topic("a", 1, 1).topic("__consumer_offsets", 1, 1);
-        let compacted = NewTopic::new("compacted", 1).config("cleanup.policy", "compact");
+        let compacted = NewTopic::new("compacted").partitions(1).config("cleanup.policy", "compact");
         cluster.engine.create_topic(cluster.now, compacted).unwrap();
         cluster.append("a", 0, &["x"]);
         let mut check = |broker: i32, topic: &str, partition: i32, offset: i64, expected: ErrorCode| {

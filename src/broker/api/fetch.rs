@@ -1,8 +1,8 @@
 //! `Fetch` (key 1): read record batches from partitions, waiting for them if asked.
 //!
 //! * Needs `READ` on each topic.
-//! * Errors of the whole request: `FETCH_SESSION_ID_NOT_FOUND`, `INVALID_FETCH_SESSION_EPOCH`,
-//!   `FETCH_SESSION_TOPIC_ID_ERROR`. Per partition, in Kafka's order: `UNKNOWN_TOPIC_ID`,
+//! * Errors of the whole request: `UNKNOWN_SERVER_ERROR` (an isolation level that there is not),
+//!   `FETCH_SESSION_ID_NOT_FOUND`, `INVALID_FETCH_SESSION_EPOCH`, `FETCH_SESSION_TOPIC_ID_ERROR`. Per partition, in Kafka's order: `UNKNOWN_TOPIC_ID`,
 //!   `UNKNOWN_TOPIC_OR_PARTITION`, `NOT_LEADER_OR_FOLLOWER`, `FENCED_LEADER_EPOCH`, `UNKNOWN_LEADER_EPOCH`,
 //!   `OFFSET_OUT_OF_RANGE`.
 //! * Waits until `min_bytes` can be read, a partition fails, or `max_wait_ms` have passed. The first batch of the
@@ -45,6 +45,9 @@ struct Fetching {
 }
 
 pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: FetchRequest) -> Outcome<FetchResponse> {
+    if !(0..=1).contains(&request.isolation_level) {
+        return Outcome::Reply(refuse(request, ErrorCode::UNKNOWN_SERVER_ERROR));
+    }
     let plan = match state.begin_fetch(ctx, &request) {
         Ok(plan) => plan,
         Err(code) => {
@@ -63,6 +66,29 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: FetchRequ
     };
     let woken = if request.max_wait_ms <= 0 { Woken::Expired } else { Woken::Changed };
     fetch(state, ctx, fetching, woken)
+}
+
+/// Refuses the request as a whole and each partition in it.
+fn refuse(request: FetchRequest, code: ErrorCode) -> FetchResponse {
+    let responses = request.topics.into_iter().map(|topic| FetchableTopicResponse {
+        topic: topic.topic,
+        topic_id: topic.topic_id,
+        partitions: topic.partitions.iter().map(|asked| failed(asked.partition, code)).collect(),
+        ..FetchableTopicResponse::default()
+    });
+    FetchResponse { error_code: code.code(), responses: responses.collect(), ..FetchResponse::default() }
+}
+
+/// A row without anything but its error, as Kafka makes it where it has not come as far as the log.
+fn failed(partition_index: i32, code: ErrorCode) -> PartitionData {
+    PartitionData {
+        partition_index,
+        error_code: code.code(),
+        high_watermark: -1,
+        aborted_transactions: Some(Vec::new()),
+        records: Some(Records::EMPTY),
+        ..PartitionData::default()
+    }
 }
 
 /// Reads everything once; answers if that is enough, else waits for any of the partitions to change.
@@ -108,16 +134,13 @@ fn read(
 ) -> PartitionData {
     match try_read(state, ctx, wanted, asked, isolation, limit) {
         Ok(row) => row,
+        Err((code @ (ErrorCode::UNKNOWN_TOPIC_ID | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), _)) => {
+            failed(wanted.partition, code)
+        }
         Err((code, topic)) => PartitionData {
-            partition_index: wanted.partition,
-            error_code: code.code(),
-            high_watermark: -1,
             current_leader: topic.map_or_else(LeaderIdAndEpoch::default, |topic| hint(state, ctx, topic, wanted, code)),
-            // Where Kafka has not come as far as the log, it leaves the list as it is made: empty, and not null.
-            aborted_transactions: matches!(code, ErrorCode::UNKNOWN_TOPIC_ID | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-                .then(Vec::new),
-            records: Some(Records::EMPTY),
-            ..PartitionData::default()
+            aborted_transactions: None,
+            ..failed(wanted.partition, code)
         },
     }
 }
@@ -154,7 +177,8 @@ fn try_read(
         ..PartitionData::default()
     };
     let from = Offset(asked.fetch_offset);
-    if let Some(diverging) = log.diverging_epoch(LeaderEpoch(asked.last_fetched_epoch), from) {
+    let diverging = log.diverging_epoch(LeaderEpoch(asked.last_fetched_epoch), from).map_err(refuse)?;
+    if let Some(diverging) = diverging {
         row.diverging_epoch = EpochEndOffset {
             epoch: diverging.leader_epoch.0,
             end_offset: diverging.end_offset.0,
@@ -489,5 +513,20 @@ mod tests {
         let row = &response.responses[0].partitions[0];
         assert_eq!((row.diverging_epoch.epoch, row.diverging_epoch.end_offset), (0, 1));
         assert_eq!(rows(&response), [(0, ErrorCode::NONE, 2, 0)]);
+        let mut asked = at(12, request(&cluster, &[("a", 0, 2)]));
+        asked.topics[0].partitions[0].last_fetched_epoch = 5;
+        assert_eq!(rows(&cluster.ask(12, asked)), [(0, ErrorCode::OFFSET_OUT_OF_RANGE, -1, 0)]);
+    }
+
+    #[test]
+    fn an_unknown_isolation_level_is_refused_as_a_whole() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        cluster.append("a", 0, &["x"]);
+        let asked = FetchRequest { isolation_level: 3, ..at(12, request(&cluster, &[("a", 0, 0)])) };
+        let mut response = cluster.ask(12, asked);
+        assert_eq!(response.error_code, ErrorCode::UNKNOWN_SERVER_ERROR.code());
+        response.error_code = 0;
+        assert_eq!(rows(&response), [(0, ErrorCode::UNKNOWN_SERVER_ERROR, -1, 0)]);
+        assert_eq!(response.responses[0].partitions[0].aborted_transactions, Some(vec![]));
     }
 }

@@ -1,7 +1,8 @@
 //! `ListOffsets` (key 2): find offsets, the first, the last, or the first at or after a timestamp.
 //!
 //! * Needs `DESCRIBE` on each topic.
-//! * Errors per partition, in Kafka's order: `INVALID_REQUEST` (a partition twice), `UNSUPPORTED_VERSION` (a
+//! * Errors per partition, in Kafka's order: `UNKNOWN_SERVER_ERROR` (an isolation level that there is not; for all
+//!   partitions), `INVALID_REQUEST` (a partition twice), `UNSUPPORTED_VERSION` (a
 //!   sentinel that the version does not know), `UNKNOWN_TOPIC_OR_PARTITION`, `NOT_LEADER_OR_FOLLOWER`,
 //!   `FENCED_LEADER_EPOCH`, `UNKNOWN_LEADER_EPOCH`.
 //! * Nothing is tiered here: -4 answers as -2 does, -5 and -6 find nothing.
@@ -25,6 +26,9 @@ use crate::wire::messages::list_offsets::ListOffsetsTopicResponse;
 use std::collections::BTreeSet;
 
 pub(super) fn handle(state: &State, ctx: &RequestContext, request: ListOffsetsRequest) -> Outcome<ListOffsetsResponse> {
+    if !(0..=1).contains(&request.isolation_level) {
+        return Outcome::Reply(refuse(request, ErrorCode::UNKNOWN_SERVER_ERROR));
+    }
     let isolation = match (request.replica_id, request.isolation_level) {
         (0.., _) => Isolation::LogEnd,
         (_, 1) => Isolation::ReadCommitted,
@@ -68,6 +72,21 @@ pub(super) fn handle(state: &State, ctx: &RequestContext, request: ListOffsetsRe
     });
     let topics = topics.collect();
     Outcome::Reply(ListOffsetsResponse { topics, ..ListOffsetsResponse::default() })
+}
+
+/// Refuses each partition of the request.
+fn refuse(request: ListOffsetsRequest, code: ErrorCode) -> ListOffsetsResponse {
+    let row = |asked: &ListOffsetsPartition| ListOffsetsPartitionResponse {
+        partition_index: asked.partition_index,
+        error_code: code.code(),
+        ..ListOffsetsPartitionResponse::default()
+    };
+    let topics = request.topics.into_iter().map(|topic| ListOffsetsTopicResponse {
+        partitions: topic.partitions.iter().map(row).collect(),
+        name: topic.name,
+        ..ListOffsetsTopicResponse::default()
+    });
+    ListOffsetsResponse { topics: topics.collect(), ..ListOffsetsResponse::default() }
 }
 
 fn find(
@@ -183,6 +202,14 @@ mod tests {
         check(1, "a", 1, 0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         check(2, "a", 0, 9, ErrorCode::NOT_LEADER_OR_FOLLOWER);
         check(1, "a", 0, 9, ErrorCode::UNKNOWN_LEADER_EPOCH);
+    }
+
+    #[test]
+    fn an_unknown_isolation_level_is_refused() {
+        let mut cluster = cluster();
+        let asked = ListOffsetsRequest { isolation_level: 2, ..request(&[("a", 0, -1, -1), ("b", 0, -1, -1)]) };
+        let refused = (ErrorCode::UNKNOWN_SERVER_ERROR, -1, -1, -1);
+        assert_eq!(rows(&cluster.ask(11, asked)), [refused, refused]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `Metadata` (key 3): which brokers, topics, partitions and leaders there are.
 //!
 //! * Needs `DESCRIBE` on each topic; topics that may not be described are left out of a full listing.
-//! * Errors per topic: `INVALID_TOPIC_EXCEPTION`, `UNKNOWN_TOPIC_OR_PARTITION`, `UNKNOWN_TOPIC_ID`,
+//! * Errors of all topics: `INVALID_REQUEST` (ids before version 12), `UNKNOWN_SERVER_ERROR` (a topic with neither
+//!   name nor id). Per topic: `INVALID_TOPIC_EXCEPTION`, `UNKNOWN_TOPIC_OR_PARTITION`, `UNKNOWN_TOPIC_ID`,
 //!   `LEADER_NOT_AVAILABLE` (a topic that was just created); per partition: `LEADER_NOT_AVAILABLE`.
 //! * Creates missing topics if the request (from version 4) and `auto.create.topics.enable` allow it.
 //! * Differs: an auto-created topic is there at once, so it is answered with its leaders and not with
@@ -33,6 +34,12 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: MetadataR
     let is_early = |topic: &MetadataRequestTopic| topic.name.is_none() || topic.topic_id != Uuid::ZERO;
     if let Some(topics) = wanted.as_ref().filter(|topics| ctx.api_version < 12 && topics.iter().any(is_early)) {
         return Outcome::Reply(refuse(topics, ErrorCode::INVALID_REQUEST));
+    }
+    // Kafka trips over a topic with neither name nor id, unless it looks at ids alone.
+    let is_none = |topic: &MetadataRequestTopic| topic.name.is_none() && topic.topic_id == Uuid::ZERO;
+    let by_name = |topics: &&Vec<MetadataRequestTopic>| topics.iter().all(|topic| topic.topic_id == Uuid::ZERO);
+    if let Some(topics) = wanted.as_ref().filter(by_name).filter(|topics| topics.iter().any(is_none)) {
+        return Outcome::Reply(refuse(topics, ErrorCode::UNKNOWN_SERVER_ERROR));
     }
     let may_create = ctx.api_version < 4 || request.allow_auto_topic_creation;
     let mut topics: Vec<MetadataResponseTopic> = match wanted {
@@ -252,6 +259,17 @@ mod tests {
             assert_eq!(rows(&response), [refused(""), refused("b")]);
             assert_eq!((response.brokers.len(), response.controller_id), (0, -1));
         }
+    }
+
+    #[test]
+    fn a_topic_with_neither_name_nor_id_fails_the_request() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let response = cluster.ask(12, by_either(&[(Some("a"), Uuid::ZERO), (None, Uuid::ZERO)]));
+        let refused = |name| (Some(name), ErrorCode::UNKNOWN_SERVER_ERROR, 0);
+        assert_eq!(rows(&response), [refused("a"), refused("")]);
+        let id = cluster.engine.state.topics.get("a").unwrap().id;
+        let response = cluster.ask(12, by_either(&[(None, id), (None, Uuid::ZERO)]));
+        assert_eq!(rows(&response), [(Some("a"), ErrorCode::NONE, 1)]);
     }
 
     #[test]

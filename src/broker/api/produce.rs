@@ -1,7 +1,8 @@
 //! `Produce` (key 0): append record batches to partitions.
 //!
 //! * Needs `WRITE` on each topic.
-//! * Errors per partition, in Kafka's order: `UNKNOWN_TOPIC_ID`, `UNKNOWN_TOPIC_OR_PARTITION`,
+//! * Errors of the whole request: `TRANSACTIONAL_ID_AUTHORIZATION_FAILED` (records of a transaction, but no
+//!   transactional id). Per partition, in Kafka's order: `UNKNOWN_TOPIC_ID`, `UNKNOWN_TOPIC_OR_PARTITION`,
 //!   `NOT_LEADER_OR_FOLLOWER`, then those of the append (`CORRUPT_MESSAGE`, `INVALID_RECORD`, `MESSAGE_TOO_LARGE`,
 //!   `INVALID_TIMESTAMP`, `UNSUPPORTED_COMPRESSION_TYPE`, `OUT_OF_ORDER_SEQUENCE_NUMBER`, `INVALID_PRODUCER_EPOCH`,
 //!   `NOT_ENOUGH_REPLICAS`), then `NOT_ENOUGH_REPLICAS_AFTER_APPEND` and `REQUEST_TIMED_OUT` of the wait.
@@ -23,6 +24,7 @@ use crate::broker::state::State;
 use crate::log::AppendError;
 use crate::log::AppendOrigin;
 use crate::log::LogAppendInfo;
+use crate::wire::batch::BatchHeader;
 use crate::wire::messages::produce::BatchIndexAndErrorMessage;
 use crate::wire::messages::produce::LeaderIdAndEpoch;
 use crate::wire::messages::produce::NodeEndpoint;
@@ -30,6 +32,7 @@ use crate::wire::messages::produce::PartitionProduceData;
 use crate::wire::messages::produce::PartitionProduceResponse;
 use crate::wire::messages::produce::ProduceRequest;
 use crate::wire::messages::produce::ProduceResponse;
+use crate::wire::messages::produce::TopicProduceData;
 use crate::wire::messages::produce::TopicProduceResponse;
 
 /// A partition whose high watermark has not passed the batch yet.
@@ -43,6 +46,12 @@ struct Pending {
 
 pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: ProduceRequest) -> Outcome<ProduceResponse> {
     let acks = request.acks;
+    if request.transactional_id.is_none() && request.topic_data.iter().any(has_transactional_records) {
+        return match acks {
+            0 => Outcome::Close("a produce request with acks=0 failed"),
+            _ => Outcome::Reply(refuse(request, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)),
+        };
+    }
     let mut pending = Vec::new();
     let mut responses = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
@@ -87,6 +96,30 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: ProduceRe
         0 => Outcome::Silent,
         _ => Outcome::Reply(response),
     }
+}
+
+/// Looks at the first batch of each partition, as far as there is one.
+fn has_transactional_records(topic: &TopicProduceData) -> bool {
+    let mut records = topic.partition_data.iter().filter_map(|data| data.records.as_ref()?.slices().first());
+    records.any(|bytes| BatchHeader::read(bytes).is_ok_and(|header| header.is_transactional()))
+}
+
+/// Refuses each partition of the request.
+fn refuse(request: ProduceRequest, code: ErrorCode) -> ProduceResponse {
+    let row = |data: &PartitionProduceData| PartitionProduceResponse {
+        index: data.index,
+        error_code: code.code(),
+        base_offset: -1,
+        log_start_offset: -1,
+        ..PartitionProduceResponse::default()
+    };
+    let responses = request.topic_data.into_iter().map(|topic| TopicProduceResponse {
+        partition_responses: topic.partition_data.iter().map(row).collect(),
+        name: topic.name,
+        topic_id: topic.topic_id,
+        ..TopicProduceResponse::default()
+    });
+    ProduceResponse { responses: responses.collect(), ..ProduceResponse::default() }
 }
 
 fn append(
@@ -211,13 +244,15 @@ fn settle(
 mod tests {
     use super::*;
     use crate::base::BrokerId;
-    use crate::broker::NewTopic;
+    use crate::base::ProducerEpoch;
+    use crate::base::ProducerId;
     use crate::broker::api::testing::Answer;
     use crate::broker::api::testing::START_TIME;
     use crate::broker::api::testing::TestCluster;
     use crate::broker::api::testing::batch;
+    use crate::config::NewTopic;
+    use crate::wire::batch::BatchBuilder;
     use crate::wire::codec::Records;
-    use crate::wire::messages::produce::TopicProduceData;
 
     fn request(cluster: &TestCluster, version: i16, acks: i16, rows: &[(&str, i32, &[&str])]) -> ProduceRequest {
         let topic_data = rows.iter().map(|(name, index, values)| TopicProduceData {
@@ -268,7 +303,7 @@ mod tests {
     #[test]
     fn log_append_time_is_told() {
         let mut cluster = TestCluster::new(1);
-        let topic = NewTopic::new("a", 1).config("message.timestamp.type", "LogAppendTime");
+        let topic = NewTopic::new("a").partitions(1).config("message.timestamp.type", "LogAppendTime");
         cluster.engine.create_topic(cluster.now, topic).unwrap();
         cluster.pass_ms(7);
         let asked = request(&cluster, 9, 1, &[("a", 0, &["x"])]);
@@ -331,6 +366,37 @@ mod tests {
     }
 
     #[test]
+    fn records_of_a_transaction_need_a_transactional_id() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let mut builder = BatchBuilder::new().producer(ProducerId(1), ProducerEpoch(0), 0).transactional(true);
+        builder.append(START_TIME, None, Some(b"x"), &[]);
+        let mut asked = request(&cluster, 9, 1, &[("a", 0, &["x"]), ("absent", 0, &["y"])]);
+        asked.topic_data[1].partition_data[0].records = Some(Records::from(builder.build().unwrap().to_bytes()));
+        let refused = (0, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, -1);
+        assert_eq!(rows(&cluster.ask(9, asked.clone())), [refused, refused]);
+        let producer = cluster.connect(1);
+        let closed = Answer::Closed("a produce request with acks=0 failed".to_owned());
+        assert_eq!(cluster.send(producer, 9, ProduceRequest { acks: 0, ..asked }), closed);
+        assert_eq!(count(&cluster, "a"), 0);
+    }
+
+    #[test]
+    fn a_senseless_magic_is_named() {
+        let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+        let mut check = |magic: u8, code: ErrorCode, message: Option<&str>| {
+            let mut bytes = batch(&["x"]).to_bytes().to_vec();
+            bytes[16] = magic;
+            let mut asked = request(&cluster, 9, 1, &[("a", 0, &["x"])]);
+            asked.topic_data[0].partition_data[0].records = Some(Records::from(bytes::Bytes::from(bytes)));
+            let response = cluster.ask(9, asked);
+            assert_eq!(rows(&response), [(0, code, -1)]);
+            assert_eq!(response.responses[0].partition_responses[0].error_message.as_deref(), message);
+        };
+        check(3, ErrorCode::CORRUPT_MESSAGE, Some("Invalid magic found in record: 3"));
+        check(1, ErrorCode::INVALID_RECORD, None);
+    }
+
+    #[test]
     fn acks_all_waits_for_the_in_sync_replicas() {
         let mut cluster = TestCluster::new(2).topic("a", 1, 2);
         let at = (cluster.engine.state.topics.get("a").unwrap().id, PartitionIndex(0));
@@ -367,7 +433,7 @@ mod tests {
     #[test]
     fn too_few_in_sync_replicas_are_refused_before_the_append() {
         let mut cluster = TestCluster::new(3);
-        let topic = NewTopic::new("a", 1).replication_factor(3).config("min.insync.replicas", "2");
+        let topic = NewTopic::new("a").partitions(1).replication_factor(3).config("min.insync.replicas", "2");
         cluster.engine.create_topic(cluster.now, topic).unwrap();
         let at = (cluster.engine.state.topics.get("a").unwrap().id, PartitionIndex(0));
         cluster.engine.state.partitions.get_mut(&at).unwrap().set_isr(&[BrokerId(1)]);
@@ -380,7 +446,7 @@ mod tests {
     #[test]
     fn a_record_without_a_key_is_named_when_the_topic_is_compacted() {
         let mut cluster = TestCluster::new(1);
-        let topic = NewTopic::new("a", 1).config("cleanup.policy", "compact");
+        let topic = NewTopic::new("a").partitions(1).config("cleanup.policy", "compact");
         cluster.engine.create_topic(cluster.now, topic).unwrap();
         let mut check = |version: i16, errors: usize| {
             let asked = request(&cluster, version, 1, &[("a", 0, &["x", "y"])]);

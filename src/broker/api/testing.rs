@@ -12,9 +12,9 @@ use crate::base::Timestamp;
 use crate::broker::Engine;
 use crate::broker::EngineConfig;
 use crate::broker::Input;
-use crate::broker::NewTopic;
 use crate::broker::Output;
 use crate::broker::Release;
+use crate::config::NewTopic;
 use crate::journal::JournalLimits;
 use crate::metadata::Broker;
 use crate::wire::Message;
@@ -97,8 +97,8 @@ impl TestCluster {
     }
 
     /// Adds a topic of so many partitions, with so many replicas each.
-    pub(super) fn topic(mut self, name: &str, partitions: usize, replication_factor: i16) -> Self {
-        let topic = NewTopic::new(name, partitions).replication_factor(replication_factor);
+    pub(super) fn topic(mut self, name: &str, partitions: i32, replication_factor: i16) -> Self {
+        let topic = NewTopic::new(name).partitions(partitions).replication_factor(replication_factor);
         self.engine.create_topic(self.now, topic).unwrap();
         self
     }

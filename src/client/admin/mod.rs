@@ -15,7 +15,6 @@ pub use offsets::OffsetSpec;
 pub(super) use offsets::list_offsets;
 pub use topics::ClusterDescription;
 pub use topics::CreatedTopic;
-pub use topics::NewTopic;
 
 use super::error::Error;
 use super::error::Result;
@@ -29,7 +28,7 @@ use std::sync::Arc;
 ///
 /// ```no_run
 /// # async fn example(client: rehearsal::client::Client) -> rehearsal::client::Result<()> {
-/// use rehearsal::client::NewTopic;
+/// use rehearsal::NewTopic;
 ///
 /// let admin = client.admin();
 /// let created = admin.create_topic(NewTopic::new("orders").partitions(6).config("retention.ms", "1000")).await?;

@@ -16,6 +16,7 @@ use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::Offset;
 use crate::base::Uuid;
+use crate::config::NewTopic;
 use crate::wire::ApiKey;
 use crate::wire::messages::create_partitions::CreatePartitionsRequest;
 use crate::wire::messages::create_partitions::CreatePartitionsTopic;
@@ -31,24 +32,7 @@ use crate::wire::messages::delete_topics::DeleteTopicsRequest;
 use crate::wire::messages::describe_cluster::DescribeClusterRequest;
 use crate::wire::messages::metadata::MetadataRequest;
 use crate::wire::messages::metadata::MetadataRequestTopic;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// A topic to create; by default with as many partitions and replicas as the broker's configuration says.
-/// ```
-/// use rehearsal::client::NewTopic;
-/// let topic = NewTopic::new("orders").partitions(6).replication_factor(3).config("cleanup.policy", "compact");
-/// assert_eq!(topic.name(), "orders");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "nothing is created until it is given to `create_topics`"]
-pub struct NewTopic {
-    name: String,
-    partitions: i32,
-    replication_factor: i16,
-    assignments: BTreeMap<i32, Vec<BrokerId>>,
-    configs: Vec<(String, String)>,
-}
 
 /// What the broker says about a topic that it has created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,61 +58,25 @@ pub struct ClusterDescription {
     pub brokers: Vec<Broker>,
 }
 
-impl NewTopic {
-    /// Names the topic. Whether the name is legal is for the broker to say.
-    pub fn new(name: impl Into<String>) -> Self {
-        let name = name.into();
-        Self { name, partitions: -1, replication_factor: -1, assignments: BTreeMap::new(), configs: Vec::new() }
-    }
-
-    /// The name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Sets the number of partitions.
-    pub const fn partitions(mut self, count: i32) -> Self {
-        self.partitions = count;
-        self
-    }
-
-    /// Sets the number of replicas of each partition.
-    pub const fn replication_factor(mut self, count: i16) -> Self {
-        self.replication_factor = count;
-        self
-    }
-
-    /// Says which brokers hold a partition, the preferred leader first; instead of the two numbers.
-    pub fn replicas(mut self, partition: i32, brokers: impl IntoIterator<Item = BrokerId>) -> Self {
-        self.assignments.insert(partition, brokers.into_iter().collect());
-        self
-    }
-
-    /// Sets a topic configuration, for example `retention.ms`.
-    pub fn config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.configs.push((name.into(), value.into()));
-        self
-    }
-
-    fn into_row(self) -> CreatableTopic {
-        let assignment = |(partition_index, brokers): (i32, Vec<BrokerId>)| CreatableReplicaAssignment {
-            partition_index,
-            broker_ids: brokers.into_iter().map(|broker| broker.0).collect(),
-            ..Default::default()
-        };
-        let config = |(name, value): (String, String)| CreatableTopicConfig {
-            name: name.into(),
-            value: Some(value.into()),
-            ..Default::default()
-        };
-        CreatableTopic {
-            name: self.name.into(),
-            num_partitions: self.partitions,
-            replication_factor: self.replication_factor,
-            assignments: self.assignments.into_iter().map(assignment).collect(),
-            configs: self.configs.into_iter().map(config).collect(),
-            ..Default::default()
-        }
+/// The topic as a row of the request.
+fn row(topic: NewTopic) -> CreatableTopic {
+    let assignment = |(partition_index, brokers): (i32, Vec<BrokerId>)| CreatableReplicaAssignment {
+        partition_index,
+        broker_ids: brokers.into_iter().map(|broker| broker.0).collect(),
+        ..Default::default()
+    };
+    let config = |(name, value): (String, String)| CreatableTopicConfig {
+        name: name.into(),
+        value: Some(value.into()),
+        ..Default::default()
+    };
+    CreatableTopic {
+        name: topic.name.into(),
+        num_partitions: topic.partitions,
+        replication_factor: topic.replication_factor,
+        assignments: (0..).zip(topic.assignment).map(assignment).collect(),
+        configs: topic.configs.into_iter().map(config).collect(),
+        ..Default::default()
     }
 }
 
@@ -149,7 +97,7 @@ impl Admin {
         &self,
         topics: impl IntoIterator<Item = NewTopic>,
     ) -> Result<PerItem<String, CreatedTopic>> {
-        let topics = topics.into_iter().map(NewTopic::into_row).collect();
+        let topics = topics.into_iter().map(row).collect();
         let request = CreateTopicsRequest { topics, timeout_ms: self.timeout_ms(), ..Default::default() };
         let verdict = |response: &crate::wire::messages::create_topics::CreateTopicsResponse| {
             wrong_broker(response.topics.iter().map(|row| row.error_code))

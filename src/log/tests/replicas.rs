@@ -76,13 +76,14 @@ fn clients_are_told_when_they_follow_another_history() {
     check(3, Err(ErrorCode::UNKNOWN_LEADER_EPOCH));
     let diverging = |epoch: i32, from: i64| {
         let end = log.diverging_epoch(LeaderEpoch(epoch), Offset(from));
-        end.map(|end| (end.leader_epoch.0, end.end_offset.0))
+        end.map(|end| end.map(|end| (end.leader_epoch.0, end.end_offset.0)))
     };
-    assert_eq!(diverging(0, 3), None);
-    assert_eq!(diverging(0, 4), Some((0, 3)));
-    assert_eq!(diverging(1, 3), Some((0, 3)));
-    assert_eq!(diverging(2, 4), None);
-    assert_eq!(diverging(-1, 9), None);
+    assert_eq!(diverging(0, 3), Ok(None));
+    assert_eq!(diverging(0, 4), Ok(Some((0, 3))));
+    assert_eq!(diverging(1, 3), Ok(Some((0, 3))));
+    assert_eq!(diverging(2, 4), Ok(None));
+    assert_eq!(diverging(-1, 9), Ok(None));
+    assert_eq!(diverging(5, 3), Err(ErrorCode::OFFSET_OUT_OF_RANGE));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::process::Server;
 use crate::process::cpu_seconds;
 use rdkafka::mocking::MockCluster;
 use rehearsal::client::Client;
-use rehearsal::client::NewTopic;
+use rehearsal::NewTopic;
 use serde_json::Value;
 use serde_json::json;
 use std::path::Path;
