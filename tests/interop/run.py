@@ -70,6 +70,7 @@ CLIENTS = {
     "confluent-kafka": lambda: python("confluent_scenario.py"),
     "java": java,
     "rdkafka": rdkafka,
+    "wire": lambda: python("wire_scenario.py"),
 }
 
 
