@@ -24,17 +24,22 @@ const LENGTH_SIZE: usize = 4;
 const READ_MIN: usize = 512;
 /// What a read asks for at most, unless one frame alone is larger.
 const READ_MAX: usize = 64 * 1024;
+/// From this size on a frame is worth a read for its length alone, so that the rest arrives where it stays.
+const LARGE: usize = READ_MAX / 2;
 
 /// Cuts a byte stream into frames without copying them.
 ///
 /// A waiting reader holds no buffer. A buffer grows with the bytes that have really come (four times of them, plus
-/// 64 KiB), never with the length that a frame claims; a frame of more than 64 KiB gets a buffer of its own.
+/// 64 KiB), never with the length that a frame claims, unless the frame before it really was that long: after a large
+/// frame the next large one gets a buffer of its own, of the right size, and its bytes are not moved any more.
 #[derive(Debug)]
 pub struct FrameReader<R = ReadHalf> {
     reader: R,
     buffer: BytesMut,
     limit: usize,
     read_size: usize,
+    /// The length of the frame before.
+    last_length: usize,
 }
 
 /// Why there is no next frame.
@@ -59,7 +64,7 @@ pub enum FrameError {
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     /// Reads frames of at most `limit` bytes, not counting the length in front of them.
     pub fn new(reader: R, limit: usize) -> Self {
-        Self { reader, buffer: BytesMut::new(), limit, read_size: READ_MIN }
+        Self { reader, buffer: BytesMut::new(), limit, read_size: READ_MIN, last_length: 0 }
     }
 
     /// Waits for a frame and gives it without its length; `None` when the stream ended between two frames.
@@ -121,18 +126,27 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         if self.buffer.len() < size {
             return Ok(Err(Some(size - self.buffer.len())));
         }
+        self.last_length = length;
         Ok(Ok(self.buffer.split_to(size).freeze().slice(LENGTH_SIZE..)))
     }
 
-    /// How much to read next. The rest of a large frame is read alone, so that its buffer holds nothing else.
+    /// How much to read next. What is missing of a large frame is read alone, so that its buffer holds nothing else.
     fn room(&self, missing: Option<usize>) -> usize {
+        let known = self.buffer.len();
         match missing {
-            Some(missing) if missing > self.read_size => missing.min(READ_MAX.max(self.buffer.len().saturating_mul(3))),
+            None if self.last_length >= LARGE => LENGTH_SIZE - known,
+            Some(missing) if missing > self.read_size || known + missing >= LARGE => {
+                missing.min(READ_MAX.max(known.saturating_mul(3)).max(self.last_length))
+            }
             _ => self.read_size,
         }
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
+        if self.buffer.is_empty() && (self.buffer.capacity() < room || self.last_length >= LARGE) {
+            // What is left of a large frame's buffer would be kept alive, or allocated again, in its old size.
+            self.buffer = BytesMut::with_capacity(room);
+        }
         self.buffer.reserve(room);
         let mut space = (&mut self.buffer).limit(room);
         // The future keeps nothing between two polls, so a fresh one each time reads on.
@@ -141,6 +155,9 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
     /// Reads more at once from a peer that has filled the buffer, and less from one that has hardly used it.
     fn adapt(&mut self, count: usize, room: usize) {
+        if room != self.read_size {
+            return;
+        }
         if count >= room {
             self.read_size = (self.read_size * 2).min(READ_MAX);
         } else if count < self.read_size / 4 {
@@ -301,6 +318,29 @@ mod tests {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         assert!(reader.poll_next(&mut cx).is_pending());
         assert_eq!(reader.buffer.capacity(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_second_large_frame_is_read_to_where_it_stays() {
+        let (mut writer, reader) = tokio::io::duplex(1000);
+        let mut reader = FrameReader::new(reader, usize::MAX);
+        let frames = [frame(&[1; 100_000]), frame(&[2; 90_000]), frame(&[3; 10])].concat();
+        let (written, ()) = tokio::join!(writer.write_all(&frames), async {
+            assert_eq!(reader.next().await.unwrap().unwrap().len(), 100_000);
+            let mut places = std::collections::BTreeSet::new();
+            let second = poll_fn(|cx| {
+                let polled = reader.poll_next(cx);
+                if reader.buffer.len() > LENGTH_SIZE {
+                    places.insert(reader.buffer.as_ptr());
+                    assert_eq!(reader.buffer.capacity(), LENGTH_SIZE + 90_000);
+                }
+                polled
+            });
+            let second = second.await.unwrap().unwrap();
+            assert_eq!(places.into_iter().collect::<Vec<_>>(), [second.as_ptr().wrapping_sub(LENGTH_SIZE)]);
+            assert_eq!(reader.next().await.unwrap().unwrap(), [3; 10][..]);
+        });
+        written.unwrap();
     }
 
     /// Every size around the borders of buffers, over both transports, with all frames under way at once.

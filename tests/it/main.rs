@@ -4,3 +4,4 @@ mod client;
 mod cluster;
 mod hostile;
 mod virtual_time;
+mod zero_copy;
