@@ -22,9 +22,10 @@ pub fn hash(key: &[u8]) -> u32 {
     // Java's lengths are 32 bits, so a longer key would wrap there too.
     let length = u32::try_from(key.len() & 0xffff_ffff).expect("masked to 32 bits");
     let mut hash = SEED ^ length;
-    let (words, tail) = (key.chunks_exact(4), key.chunks_exact(4).remainder());
+    let words = key.chunks_exact(4);
+    let tail = words.remainder();
     for word in words {
-        let mut k = u32::from_le_bytes(word.try_into().expect("chunks of four")).wrapping_mul(M);
+        let mut k = u32::from_le_bytes([word[0], word[1], word[2], word[3]]).wrapping_mul(M);
         k ^= k >> 24;
         hash = hash.wrapping_mul(M) ^ k.wrapping_mul(M);
     }

@@ -124,3 +124,14 @@ async fn hundreds_of_silent_connections_cost_little_and_are_let_go_of() {
     let mut byte = [0];
     assert_eq!(silent[299].read(&mut byte).await.unwrap(), 0, "the broker has hung up");
 }
+
+#[tokio::test]
+#[tracing_test::traced_test]
+async fn why_a_connection_was_closed_is_logged() {
+    let cluster = Cluster::start().await.unwrap();
+    let mut peer = connect(&cluster).await;
+    peer.write_all(b"\0\0\0\x0a\x03\xe7\0\0\0\0\0\x01\xff\xff").await.unwrap();
+    cluster.wait_until(|c| c.journal().contains("ended")).await.unwrap();
+    assert!(logs_contain("connection ended"));
+    assert!(logs_contain("API key 999 version 0: API key 999 is not known"));
+}

@@ -5,6 +5,7 @@ use super::super::routing::lock;
 use crate::base::PartitionIndex;
 use crate::base::Rng;
 use crate::base::TopicName;
+use crate::base::murmur2;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
@@ -76,7 +77,7 @@ impl Partitioner for StickyPartitioner {
     fn partition(&self, choice: &Choice<'_>) -> PartitionIndex {
         let topic = choice.topic;
         if let Some(key) = choice.key {
-            return topic.partitions[keyed(key, topic.partitions.len())].index;
+            return murmur2::partition(key, topic.partitions.len());
         }
         let mut guard = lock(&self.state);
         let state = &mut *guard;
@@ -117,36 +118,6 @@ impl Partitioner for RoundRobinPartitioner {
     }
 }
 
-/// The place of a key among `count` partitions, as every Kafka client in Java computes it.
-fn keyed(key: &[u8], count: usize) -> usize {
-    // The sign is dropped, not turned: `Utils.toPositive`.
-    let positive = usize::try_from(murmur2(key) & 0x7fff_ffff).expect("31 bits");
-    positive % count
-}
-
-/// The 32-bit murmur2 hash with Kafka's seed.
-///
-/// Source: `org.apache.kafka.common.utils.Utils.murmur2`.
-fn murmur2(data: &[u8]) -> u32 {
-    const M: u32 = 0x5bd1_e995;
-    let length = u32::try_from(data.len() & 0xffff_ffff).expect("32 bits");
-    let mut hash = 0x9747_b28c ^ length;
-    let mut words = data.chunks_exact(4);
-    for word in &mut words {
-        let mut k = u32::from_le_bytes([word[0], word[1], word[2], word[3]]).wrapping_mul(M);
-        k ^= k >> 24;
-        hash = hash.wrapping_mul(M) ^ k.wrapping_mul(M);
-    }
-    let tail = words.remainder();
-    if !tail.is_empty() {
-        let last = tail.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
-        hash = (hash ^ last).wrapping_mul(M);
-    }
-    hash ^= hash >> 13;
-    hash = hash.wrapping_mul(M);
-    hash ^ (hash >> 15)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,19 +127,6 @@ mod tests {
     use crate::base::Seed;
     use crate::base::Uuid;
     use crate::client::metadata::Partition;
-
-    #[test]
-    fn murmur2_gives_javas_values() {
-        let check = |key: &str, expected: i32| {
-            assert_eq!(murmur2(key.as_bytes()).to_be_bytes(), expected.to_be_bytes(), "{key}")
-        };
-        check("21", -973_932_308);
-        check("foobar", -790_332_482);
-        check("a-little-bit-long-string", -985_981_536);
-        check("a-little-bit-longer-string", -1_486_304_829);
-        check("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971);
-        check("abc", 479_470_107);
-    }
 
     fn topic(leaders: &[bool]) -> Topic {
         let partition = |(index, led): (usize, &bool)| Partition {
