@@ -40,7 +40,7 @@ fn records_are_not_copied_between_the_frame_and_the_write() {
         journal: JournalLimits::default(),
     })
     .unwrap();
-    engine.create_topic(Instant::START, NewTopic::new("t", 1)).unwrap();
+    engine.create_topic(Instant::START, NewTopic::new("t").partitions(1)).unwrap();
     let connected = Input::Connected { connection: ConnectionId(1), broker: BrokerId(1), peer: "client".into() };
     engine.handle_input(Instant::START, connected);
 
