@@ -2,13 +2,13 @@
 """Runs one scenario through other people's clients and compares our cluster's answers with Kafka's own.
 
     run.py                      our cluster (newest version) against the recorded answers
-    run.py --versions 2.8,1.1   the same, our cluster advertising older releases
+    run.py --versions 2.8,1.1   the same, our cluster advertising older releases; `matrix` means all of them
     run.py --record             asks a real Kafka and writes fixtures/facts/kafka-<release>
     run.py --prove              asks a real Kafka and compares it with the recorded answers
     run.py --bootstrap ADDRESS  compares a cluster that is already there
 
-Every difference is either listed in differences.toml, with its reason, or fails the run; so does an entry of that
-file that no longer differs. Needs Python 3.11, Java 17, Maven and cargo; everything comes from the registries.
+Every difference is either listed in differences.toml or, where an older release or its client cannot do what the newest
+can, in releases.toml, with its reason, or fails the run; so does an entry of these files that no longer differs. Needs Python 3.11, Java 17, Maven and cargo; everything comes from the registries.
 """
 
 import argparse
@@ -33,9 +33,12 @@ NEWEST = ".".join(broker.version().split(".")[:2])
 FACTS = ROOT / "fixtures" / "facts" / f"kafka-{NEWEST}"
 # Seconds that one scenario may take; against Kafka the slowest takes ten.
 PATIENCE = 240
+# The older releases that the comparison is repeated with.
+MATRIX = ["4.1", "3.9", "2.8", "1.1", "0.11"]
 # What a client is too new or too old for. Said here so that a skipped run is visible in a diff.
 CANNOT = {("java", "0.11"): "Kafka's clients from 4.0 on need a broker of 2.1 or newer",
-          ("java", "1.1"): "Kafka's clients from 4.0 on need a broker of 2.1 or newer"}
+          ("java", "1.1"): "Kafka's clients from 4.0 on need a broker of 2.1 or newer",
+          **{("wire", release): "its requests have versions of the newest release" for release in MATRIX}}
 
 
 # How each client is prepared and started ---------------------------------------------------------------------------
@@ -74,6 +77,10 @@ CLIENTS = {
 }
 
 
+class Unfinished(Exception):
+    """A scenario ended without its answers."""
+
+
 def answers(client, bootstrap):
     """Runs the client's scenario and returns its answers."""
     command = [str(part) for part in CLIENTS[client]()] + [bootstrap]
@@ -81,11 +88,11 @@ def answers(client, bootstrap):
     try:
         run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
-        raise SystemExit(f"{client} did not finish in {PATIENCE} s") from None
+        raise Unfinished(f"{client} did not finish in {PATIENCE} s") from None
     try:
         document = json.loads(run.stdout)
     except json.JSONDecodeError:
-        raise SystemExit(f"{client} did not finish (exit {run.returncode}):\n{run.stdout[-1000:]}\n{run.stderr[-4000:]}") from None
+        raise Unfinished(f"{client} did not finish (exit {run.returncode}):\n{run.stdout[-1000:]}\n{run.stderr[-4000:]}") from None
     for line in run.stderr.splitlines():
         if line.startswith("slow:"):
             print(f"  {client}: {line}")
@@ -144,14 +151,16 @@ class Allowed:
     """The differences that are known and explained."""
 
     def __init__(self):
-        with open(HERE / "differences.toml", "rb") as file:
-            self.entries = tomllib.load(file).get("difference", [])
+        self.entries = []
+        for name in ("differences.toml", "releases.toml"):
+            for entry in tomllib.loads((HERE / name).read_text()).get("difference", []):
+                self.entries.append({**entry, "file": name})
         self.used, self.possible = set(), set()
 
     def explains(self, client, version, path):
         found = False
         for number, entry in enumerate(self.entries):
-            if not matches(client, entry.get("client", "*")) or not matches(version, entry.get("version", NEWEST)):
+            if not matches(client, entry.get("client", "*")) or not matches(version, entry.get("version", "*")):
                 continue
             self.possible.add(number)
             if fnmatch.fnmatchcase(path, entry["path"]):
@@ -214,7 +223,8 @@ def main():
     allowed, failures = Allowed(), 0
     if options.prove:
         allowed.entries = []
-    for version in [NEWEST] if options.prove or options.bootstrap else options.versions.split(","):
+    versions = options.versions.replace("matrix", ",".join(MATRIX)).split(",")
+    for version in [NEWEST] if options.prove or options.bootstrap else versions:
         cluster = Kafka() if options.prove else None if options.bootstrap else Rehearsal(options.rehearsal, version)
         bootstrap = options.bootstrap or cluster.__enter__()
         try:
@@ -222,7 +232,12 @@ def main():
                 if (client, version) in CANNOT:
                     print(f"{client} at {version}: not run, {CANNOT[client, version]}")
                     continue
-                document = answers(client, bootstrap)
+                try:
+                    document = answers(client, bootstrap)
+                except Unfinished as error:
+                    failures += 1
+                    print(f"at {version}: {error}")
+                    continue
                 if options.answers:
                     write(options.answers / version, client, document)
                 failures += compare(client, version, document, allowed)
@@ -231,7 +246,7 @@ def main():
                 cluster.__exit__()
     for entry in allowed.idle():
         failures += 1
-        print(f"differences.toml: nothing differs any more at {entry['path']} ({entry['reason']})")
+        print(f"{entry['file']}: nothing differs any more at {entry['path']} ({entry['reason']})")
     print(f"{failures} unexplained" if failures else "every difference is explained")
     return 1 if failures else 0
 
