@@ -322,9 +322,9 @@ fn serve(data: &[u8], outcome: &mut Vec<u64>) -> usize {
             Poll::Pending => panic!("bytes in memory are always ready"),
         };
         let input = match frame::decode_request(frame.clone()) {
-            Ok((header, request, body_at)) => {
+            Ok((header, request, body)) => {
                 outcome.push(signature((header.api_key, header.api_version)));
-                Input::Request { connection, header, request, body: frame.slice(body_at..) }
+                Input::Request { connection, header, request, body: frame.slice(body) }
             }
             Err((header, error)) => {
                 outcome.push(signature(std::mem::discriminant(&error.kind)));

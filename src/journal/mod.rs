@@ -99,7 +99,7 @@ pub struct RequestEntry {
 }
 
 /// What happened, oldest first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Journal {
     entries: VecDeque<Entry>,
     next: u64,

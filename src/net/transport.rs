@@ -72,7 +72,12 @@ impl Listener {
     /// What the operating system says, for example that there are too many open files; the listener stays usable.
     pub async fn accept(&mut self) -> io::Result<Stream> {
         match &mut self.kind {
-            Kind::Tcp(listener) => Stream::tcp(listener.accept().await?.0),
+            Kind::Tcp(listener) => loop {
+                // A peer that is gone before it was accepted is none, and must not look like a broken listener.
+                if let Ok(stream) = Stream::tcp(listener.accept().await?.0) {
+                    return Ok(stream);
+                }
+            },
             Kind::Memory(listener) => listener.accept().await,
         }
     }

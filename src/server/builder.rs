@@ -24,6 +24,7 @@ use crate::net::memory::Network;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// 2026-01-01T00:00:00Z: when in-memory clusters start, so that nothing in them depends on the day of the run.
 const IN_MEMORY_START: Timestamp = Timestamp(1_767_225_600_000);
@@ -239,19 +240,32 @@ fn host_and_port(address: &str) -> (String, u16) {
     (host.to_owned(), port.parse().expect("a listener's port is a number"))
 }
 
-/// Accepts connections to one broker, each served by a task of its own.
+/// Accepts connections to one broker, each served by a task of its own, until the cluster stops; ends after them.
 async fn accept(shell: Arc<Shell>, broker: BrokerId, mut listener: Listener, limits: Limits) {
-    loop {
-        match listener.accept().await {
-            Ok(stream) => {
-                let shell = Arc::clone(&shell);
-                tokio::spawn(async move { connection::serve(&shell, broker, stream, limits).await });
-            }
-            Err(error) => {
-                // Out of file descriptors, most likely: others must end before the next can come.
-                tracing::warn!(%error, broker = broker.0, "cannot accept a connection");
-                shell.clock.sleep_until(shell.clock.now().plus_ms(10)).await;
+    let mut connections = JoinSet::new();
+    {
+        let stopped = shell.stopped();
+        tokio::pin!(stopped);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stopped => break,
+                // Why a connection ended is in the journal; a panic has reported itself.
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok(stream) => {
+                        let shell = Arc::clone(&shell);
+                        connections.spawn(async move { connection::serve(&shell, broker, stream, limits).await });
+                    }
+                    Err(error) => {
+                        // Out of file descriptors, most likely: others must end before the next can come.
+                        tracing::warn!(%error, broker = broker.0, "cannot accept a connection");
+                        shell.clock.sleep_until(shell.clock.now().plus_ms(10)).await;
+                    }
+                },
             }
         }
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }

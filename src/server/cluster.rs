@@ -71,6 +71,11 @@ impl Cluster {
         Self { shell, tasks, transport, bootstrap, wait_deadline }
     }
 
+    #[cfg(test)]
+    pub(super) fn shell(&self) -> &Shell {
+        &self.shell
+    }
+
     /// The brokers' addresses, `host:port` separated by commas, as clients want them in `bootstrap.servers`.
     pub fn bootstrap_servers(&self) -> String {
         self.bootstrap.join(",")
@@ -165,12 +170,13 @@ impl Cluster {
     /// The requests that came, oldest first, with their answers: what is kept of them, see
     /// [`JournalLimits`](crate::journal::JournalLimits).
     pub fn requests(&self) -> Vec<Exchange> {
-        self.shell.look(|engine, _| Exchange::all(engine.journal()))
+        // Copied first: nobody should have to wait while it is read.
+        Exchange::all(&self.shell.look(|engine, _| engine.journal().clone()))
     }
 
     /// The journal as text, one line per entry.
     pub fn journal(&self) -> String {
-        self.shell.look(|engine, _| engine.journal().render())
+        self.shell.look(|engine, _| engine.journal().clone()).render()
     }
 
     /// Applies retention and compaction now, as the brokers otherwise do from time to time.
@@ -227,24 +233,21 @@ impl Cluster {
         self.saved().store(path.as_ref())
     }
 
-    /// Stops the brokers and waits until their ports are free.
+    /// Stops the brokers and waits until their ports are free, all connections are closed and all tasks have ended.
+    ///
+    /// Dropping the cluster stops it too, but does not wait: its tasks end when the runtime next runs them.
     pub async fn shutdown(mut self) {
-        self.stop();
+        self.shell.stop();
         for task in std::mem::take(&mut self.tasks) {
-            // An aborted task ends with an error that says so.
+            // A task that panicked has said so.
             let _ = task.await;
         }
-    }
-
-    fn stop(&self) {
-        self.shell.stop();
-        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.stop();
+        self.shell.stop();
     }
 }
 

@@ -23,16 +23,14 @@ pub(super) struct Limits {
     pub(super) idle_max: Option<Duration>,
 }
 
-impl Limits {
-    fn idle_until(self, shell: &Shell) -> Instant {
-        self.idle_max.map_or(Instant::FAR_FUTURE, |idle| shell.clock.now().plus(idle))
-    }
-}
+const CLOSED_BY_CLIENT: &str = "closed by the client";
+const IDLE: &str = "idle for too long";
 
 /// Serves a connection until either side ends it.
 ///
 /// As on a real broker the next request is handled when the previous one has been answered, and a peer that
-/// stops reading stops being read: at most one frame is read ahead.
+/// stops reading stops being read: at most one frame is read ahead. A connection on which nothing has come or gone
+/// for `connections.max.idle.ms` is closed, also one that waits for an answer or does not take it.
 pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limits: Limits) {
     let Some((connection, mailbox)) = shell.connect(broker, stream.peer_address()) else { return };
     // The engine hears of the end even when this task is aborted in the middle.
@@ -41,6 +39,11 @@ pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limit
     let mut reader = FrameReader::new(read, limits.request_bytes_max);
     let mut writer = FrameWriter::new(write);
     let mut ahead: Option<Bytes> = None;
+    // Counted from the last frame that came or went.
+    let idle = || {
+        let until = limits.idle_max.map_or(Instant::FAR_FUTURE, |idle| shell.clock.now().plus(idle));
+        shell.clock.sleep_until(until)
+    };
     farewell.reason = loop {
         let frame = match ahead.take() {
             Some(frame) => frame,
@@ -53,31 +56,30 @@ pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limit
                 },
                 frame = reader.next() => match frame {
                     Ok(Some(frame)) => frame,
-                    Ok(None) => break "closed by the client".to_owned(),
+                    Ok(None) => break CLOSED_BY_CLIENT.to_owned(),
                     Err(error) => break error.to_string(),
                 },
-                () = shell.clock.sleep_until(limits.idle_until(shell)) => break "idle for too long".to_owned(),
+                () = idle() => break IDLE.to_owned(),
             },
         };
-        let mut delivery = shell.request(connection, decode(connection, frame));
-        while delivery.is_none() {
-            // Reading one frame ahead is what notices a client that went away while its request waits.
-            tokio::select! {
+        let delivery = match shell.request(connection, decode(connection, frame)) {
+            Some(delivery) => delivery,
+            None => tokio::select! {
                 biased;
-                parked = mailbox.next() => delivery = Some(parked),
-                frame = reader.next(), if ahead.is_none() => match frame {
-                    Ok(Some(frame)) => ahead = Some(frame),
-                    Ok(None) => {
-                        delivery = Some(Delivery::Close("closed by the client".to_owned()));
-                    }
-                    Err(error) => delivery = Some(Delivery::Close(error.to_string())),
-                },
-            }
-        }
+                parked = mailbox.next() => parked,
+                why = read_ahead(&mut reader, &mut ahead) => break why,
+                () = idle() => break IDLE.to_owned(),
+            },
+        };
         match delivery {
-            Some(Delivery::Send { correlation_id, api_version, response, not_before }) => {
+            Delivery::Send { correlation_id, api_version, response, not_before } => {
                 if not_before > shell.clock.now() {
-                    shell.clock.sleep_until(not_before).await;
+                    tokio::select! {
+                        biased;
+                        Delivery::Close(reason) = mailbox.next() => break reason,
+                        why = read_ahead(&mut reader, &mut ahead) => break why,
+                        () = shell.clock.sleep_until(not_before) => {}
+                    }
                 }
                 match frame::encode_response(ResponseHeader { correlation_id }, &response, api_version) {
                     Ok(slices) => writer.push(slices),
@@ -88,15 +90,28 @@ pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limit
                     biased;
                     written = writer.flush() => written,
                     Delivery::Close(reason) = mailbox.next() => break reason,
+                    () = idle() => break IDLE.to_owned(),
                 };
                 if let Err(error) = written {
                     break error.to_string();
                 }
             }
-            Some(Delivery::Continue) | None => {}
-            Some(Delivery::Close(reason)) => break reason,
+            Delivery::Continue => {}
+            Delivery::Close(reason) => break reason,
         }
     };
+}
+
+/// Reads one frame ahead, which notices a client that goes away while its request waits; returns why it did.
+async fn read_ahead(reader: &mut FrameReader, ahead: &mut Option<Bytes>) -> String {
+    while ahead.is_none() {
+        match reader.next().await {
+            Ok(Some(frame)) => *ahead = Some(frame),
+            Ok(None) => return CLOSED_BY_CLIENT.to_owned(),
+            Err(error) => return error.to_string(),
+        }
+    }
+    std::future::pending().await
 }
 
 /// Tells the engine that a connection has ended, however it ended.

@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use tokio::sync::Notify;
 
 /// What the engine has for a connection.
@@ -38,22 +39,27 @@ pub(super) struct Mailbox {
 
 impl Mailbox {
     fn put(&self, delivery: Delivery) {
-        self.deliveries.lock().expect(POISONED).push_back(delivery);
+        self.queue().push_back(delivery);
         self.news.notify_one();
     }
 
     /// Waits for the next delivery; cancel safe.
     pub(super) async fn next(&self) -> Delivery {
         loop {
-            if let Some(delivery) = self.deliveries.lock().expect(POISONED).pop_front() {
+            if let Some(delivery) = self.queue().pop_front() {
                 return delivery;
             }
             self.news.notified().await;
         }
     }
+
+    /// A panic elsewhere leaves no delivery half put, so a poisoned lock is as good as any.
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Delivery>> {
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-const POISONED: &str = "no code panics while it holds this lock";
+const POISONED: &str = "the engine panicked before, and its state is not to be trusted; its own message says why";
 
 struct Locked {
     engine: Engine,
@@ -72,21 +78,31 @@ pub(super) struct Shell {
     rearm: Notify,
     /// Told after every change of the engine's state.
     changed: Notify,
+    /// Told once, at the end.
+    stopping: Notify,
 }
 
 impl Shell {
     pub(super) fn new(engine: Engine, clock: Clock) -> Self {
         let armed = None;
         let locked = Locked { engine, mailboxes: BTreeMap::new(), connections: 0, armed, stopped: false };
-        Self { locked: Mutex::new(locked), clock, rearm: Notify::new(), changed: Notify::new() }
+        let (rearm, changed, stopping) = (Notify::new(), Notify::new(), Notify::new());
+        Self { locked: Mutex::new(locked), clock, rearm, changed, stopping }
     }
 
+    /// Panics when the engine has panicked before: it may have been left in the middle of a change.
     fn lock(&self) -> MutexGuard<'_, Locked> {
         self.locked.lock().expect(POISONED)
     }
 
+    /// For those who do not look at the engine, and for those who run while a panic unwinds.
+    fn lock_anyway(&self) -> MutexGuard<'_, Locked> {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Accepts a connection; `None` when the cluster has stopped.
     pub(super) fn connect(&self, broker: BrokerId, peer: &str) -> Option<(ConnectionId, Arc<Mailbox>)> {
+        let _fuse = Fuse(self);
         let mut locked = self.lock();
         if locked.stopped {
             return None;
@@ -103,14 +119,19 @@ impl Shell {
 
     /// Tells the engine that a connection has ended.
     pub(super) fn disconnect(&self, connection: ConnectionId, reason: &str) {
-        let mut locked = self.lock();
+        let _fuse = Fuse(self);
+        let mut locked = self.lock_anyway();
         locked.mailboxes.remove(&connection);
+        if self.locked.is_poisoned() {
+            return;
+        }
         locked.engine.handle_input(self.clock.now(), Input::Disconnected { connection, reason: reason.into() });
         self.drain(locked, None);
     }
 
     /// Gives the engine a request; `None` when the answer will come to the connection's mailbox.
     pub(super) fn request(&self, connection: ConnectionId, input: Input) -> Option<Delivery> {
+        let _fuse = Fuse(self);
         let mut locked = self.lock();
         locked.engine.handle_input(self.clock.now(), input);
         self.drain(locked, Some(connection))
@@ -124,6 +145,7 @@ impl Shell {
 
     /// Changes the engine in the test's name.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Engine, Instant) -> T) -> T {
+        let _fuse = Fuse(self);
         let mut locked = self.lock();
         let result = act(&mut locked.engine, self.clock.now());
         self.drain(locked, None);
@@ -161,8 +183,8 @@ impl Shell {
     pub(super) async fn keep_deadlines(&self) {
         loop {
             let deadline = {
-                let mut locked = self.lock();
-                if locked.stopped {
+                let mut locked = self.lock_anyway();
+                if locked.stopped || self.locked.is_poisoned() {
                     return;
                 }
                 locked.armed = locked.engine.poll_timeout();
@@ -172,7 +194,11 @@ impl Shell {
                 biased;
                 () = self.rearm.notified() => {}
                 () = self.clock.sleep_until(deadline) => {
-                    let mut locked = self.lock();
+                    let _fuse = Fuse(self);
+                    let mut locked = self.lock_anyway();
+                    if locked.stopped || self.locked.is_poisoned() {
+                        return;
+                    }
                     locked.engine.handle_timeout(self.clock.now());
                     self.drain(locked, None);
                 }
@@ -187,17 +213,70 @@ impl Shell {
 
     /// Ends all connections and the timer task, and refuses new connections.
     pub(super) fn stop(&self) {
-        let mut locked = self.lock();
+        self.end(self.lock_anyway(), "the cluster stops");
+    }
+
+    fn end(&self, mut locked: MutexGuard<'_, Locked>, why: &str) {
         locked.stopped = true;
         for mailbox in locked.mailboxes.values() {
-            mailbox.put(Delivery::Close("the cluster stops".to_owned()));
+            mailbox.put(Delivery::Close(why.to_owned()));
         }
+        drop(locked);
         self.rearm.notify_one();
+        self.stopping.notify_waiters();
+    }
+
+    /// Waits for [`Shell::stop`].
+    pub(super) async fn stopped(&self) {
+        let news = self.stopping.notified();
+        tokio::pin!(news);
+        // From here on the end is not missed.
+        news.as_mut().enable();
+        if !self.lock_anyway().stopped {
+            news.await;
+        }
+    }
+}
+
+/// Stops the cluster when the engine panics while this lives, so that clients and waiting tests are not left hanging.
+///
+/// To be made before the lock is taken: a lock is poisoned when it is let go of.
+struct Fuse<'a>(&'a Shell);
+
+impl Drop for Fuse<'_> {
+    fn drop(&mut self) {
+        if self.0.locked.is_poisoned() {
+            self.0.end(self.0.lock_anyway(), "the engine panicked");
+            self.0.changed.notify_waiters();
+        }
     }
 }
 
 impl std::fmt::Debug for Shell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shell").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::server::Cluster;
+    use std::panic::AssertUnwindSafe;
+    use std::panic::catch_unwind;
+    use tokio::io::AsyncReadExt;
+
+    /// A second panic while the first unwinds would abort the process and hide why the test failed.
+    #[tokio::test]
+    async fn a_panic_in_the_engine_ends_the_cluster_and_not_the_process() {
+        let cluster = Cluster::in_memory().topic("t", 1).start().await.unwrap();
+        let endpoint = cluster.endpoint();
+        let mut peer = endpoint.transport().dial(&endpoint.addresses()[0]).await.unwrap();
+        tokio::task::yield_now().await;
+        let panicked = catch_unwind(AssertUnwindSafe(|| cluster.shell().with(|_, _| panic!("on purpose"))));
+        assert!(panicked.is_err());
+        assert_eq!(peer.read(&mut [0]).await.unwrap(), 0, "connections are closed");
+        let later = catch_unwind(AssertUnwindSafe(|| cluster.snapshot())).unwrap_err();
+        assert!(later.downcast_ref::<String>().unwrap().contains("the engine panicked before"));
+        cluster.shutdown().await;
     }
 }
