@@ -195,7 +195,7 @@ async fn a_topic_that_is_created_anew_is_produced_to_and_read_from() {
 
 /// Against a real Kafka, whose address is in `KAFKA_BOOTSTRAP`: `cargo test --test it real_kafka -- --ignored`.
 #[tokio::test]
-#[ignore = "needs a real Kafka"]
+#[ignore = "needs a real Kafka: `.ci/run kafka` starts one and runs this"]
 async fn a_real_kafka_is_spoken_to_as_well() {
     let servers = std::env::var("KAFKA_BOOTSTRAP").expect("KAFKA_BOOTSTRAP says where the Kafka is");
     let client = Client::connect(servers).await.unwrap();

@@ -158,7 +158,7 @@ fn damaged_batches_are_refused_with_the_code_of_kafka() {
 
 /// Writes what our codecs make of the hundred records, for `Fixtures --read` of the Java program.
 #[test]
-#[ignore = "run by the interop tests, which set BATCHES_OUT to a folder"]
+#[ignore = "writes files for a Java program: `.ci/run kafka` runs both"]
 fn batches_are_written_for_kafka_to_read() {
     let folder = PathBuf::from(std::env::var_os("BATCHES_OUT").expect("BATCHES_OUT names a folder"));
     for codec in Compression::ALL {
