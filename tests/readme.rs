@@ -1,4 +1,4 @@
-//! What the README shows is what there is: its example runs, and its table is the one that requests are dispatched by.
+//! What the README and the guide show is what there is: the example runs, and tables are those of the code.
 //!
 //! Not here: prose. `UPDATE_README=1 cargo test --test readme` writes the parts that are derived.
 
@@ -53,23 +53,23 @@ fn the_example_is_the_one_that_runs_here() {
     let from = here.find("#[tokio::test]").unwrap();
     let to = from + here[from..].find("// The README's example ends.").unwrap();
     let uses = "use rehearsal::{Cluster, ErrorCode};\n";
-    check("example", &format!("\n```rust\n{uses}\n{}```\n\n", &here[from..to]));
+    check("README.md", "example", &format!("\n```rust\n{uses}\n{}```\n\n", &here[from..to]));
 }
 
 static WRITING: Mutex<()> = Mutex::new(());
 
 /// Compares what stands between `<!-- name: begin …` and `<!-- name: end -->`, or writes it when asked to.
-fn check(name: &str, expected: &str) {
+fn check(file: &str, name: &str, expected: &str) {
     let _alone = WRITING.lock();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let readme = std::fs::read_to_string(&path).unwrap();
-    let begin = readme.find(&format!("<!-- {name}: begin")).expect("the README has the mark");
+    let begin = readme.find(&format!("<!-- {name}: begin")).expect("the file has the mark");
     let from = begin + readme[begin..].find("-->\n").unwrap() + "-->\n".len();
     let to = from + readme[from..].find(&format!("<!-- {name}: end -->")).unwrap();
     if std::env::var_os("UPDATE_README").is_some() {
         std::fs::write(path, format!("{}{expected}{}", &readme[..from], &readme[to..])).unwrap();
     } else {
-        assert!(readme[from..to] == *expected, "stale; run UPDATE_README=1 cargo test --test readme");
+        assert!(readme[from..to] == *expected, "{file} is stale; run UPDATE_README=1 cargo test --test readme");
     }
 }
 
@@ -84,7 +84,7 @@ fn the_support_table_is_that_of_the_handlers() {
     let missing: Vec<_> = ApiKey::ALL.iter().filter(|api| support().iter().all(|row| row.api != **api)).collect();
     let missing: Vec<_> = missing.iter().map(|api| api.name()).collect();
     writeln!(table, "\nNot served yet: {}.\n", missing.join(", ")).unwrap();
-    check("support", &table);
+    check("README.md", "support", &table);
 }
 
 #[test]
@@ -94,4 +94,29 @@ fn the_rust_version_is_that_of_the_manifest() {
         readme.contains(concat!("Needs Rust ", env!("CARGO_PKG_RUST_VERSION"), " or newer")),
         "the README says otherwise"
     );
+}
+
+/// The point of a handler's header that begins with `* Differs: `, as one line.
+fn differs(source: &str) -> Option<String> {
+    let header = source.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
+    let mut lines = header.skip_while(|line| !line.starts_with("* Differs: "));
+    let first = lines.next()?.strip_prefix("* Differs: ")?.to_owned();
+    let rest = lines.take_while(|line| !line.is_empty() && !line.starts_with("* "));
+    Some(rest.fold(first, |text, line| text + " " + line))
+}
+
+#[test]
+fn the_guide_lists_the_differences_that_handlers_admit() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/broker/api");
+    let mut list = "\n".to_owned();
+    for row in support() {
+        let snake = row.api.name().chars().flat_map(|c| c.is_ascii_uppercase().then_some('_').into_iter().chain([c]));
+        let file = snake.collect::<String>().trim_start_matches('_').to_ascii_lowercase();
+        let source = std::fs::read_to_string(folder.join(file).with_extension("rs")).unwrap();
+        if let Some(text) = differs(&source) {
+            writeln!(list, "* `{}`: {text}", row.api.name()).unwrap();
+        }
+    }
+    list.push('\n');
+    check("src/guide/differences.md", "differs", &list);
 }
