@@ -28,6 +28,7 @@ PATIENCE_FOR_FAILURE = 12
 AT_ONCE = 6
 
 GROUPS = "needs a consumer group, which is not served yet"
+BROKER_0 = "asks for a broker with id 0; ours begin with 1"
 TRANSACTIONS = "needs transactions, which are not served yet"
 
 
@@ -43,7 +44,7 @@ SUITES = {
         "0.6.0", ["client", "consumer", "producer", "produce_consume"],
         lambda bootstrap: {"TEST_INTEGRATION": "1", "TEST_BROKER_IMPL": "kafka", "KAFKA_CONNECT": bootstrap},
         # As the suite's own docker-compose-kafka.yml has it.
-        ["--brokers", "3", "--broker-config", "auto.create.topics.enable=false"],
+        ["--brokers", "3", "--port", "0", "--broker-config", "auto.create.topics.enable=false"],
         # The suite's consumer on rdkafka is assigned its partition, but asks a group for where to begin.
         {f"produce_consume::test_produce_{producer}_consume_rdkafka_{codec}": GROUPS
          for producer in ("rdkafka", "rskafka") for codec in ("nocompression", "gzip", "lz4", "snappy", "zstd")
@@ -56,9 +57,26 @@ SUITES = {
         ["test_admin", "test_high_consumers", "test_high_producers", "test_low_consumers", "test_low_producers", "test_metadata",
          "test_topic_partition_list", "test_transactions"],
         lambda bootstrap: {"KAFKA_HOST": bootstrap},
-        # As the suite's own docker-compose.yaml has it.
-        ["--brokers", "1", "--broker-config", "num.partitions=3"],
-        {}),
+        # As the suite's own docker-compose.yaml has it. Some tests have the port in them.
+        ["--brokers", "1", "--port", "9092", "--broker-config", "num.partitions=3"],
+        {
+            **{f"test_high_consumers::{test}": GROUPS for test in (
+                "test_consumer_commit_message", "test_consumer_commit_metadata", "test_consumer_store_offset_commit",
+                "test_produce_consume_base", "test_produce_consume_base_concurrent", "test_produce_consume_with_timestamp")},
+            **{f"test_low_consumers::{test}": GROUPS for test in (
+                "test_pause_resume_consumer_iter", "test_produce_consume_iter", "test_produce_consume_seek",
+                "test_produce_consume_seek_partitions")},
+            "test_admin::test_groups": GROUPS,
+            "test_metadata::test_group_membership": GROUPS,
+            "test_metadata::test_subscription": GROUPS,
+            "test_transactions::test_transaction_abort": TRANSACTIONS,
+            "test_transactions::test_transaction_commit": TRANSACTIONS,
+            "test_admin::test_configs": BROKER_0,
+            "test_admin::test_topics": BROKER_0,
+            "test_metadata::test_metadata": BROKER_0,
+            "test_low_producers::test_base_producer_timeout":
+                "expects that a topic takes longer than 100 ms to be created; here it is there at once",
+        }),
 }
 
 
@@ -122,7 +140,7 @@ def run(name, suite, binary):
     programs = executables(suite, folder)
     started = time.monotonic()
     cluster = Rehearsal(binary, NEWEST)
-    cluster.command = [binary, "serve", "--port", "0", "--json", *suite.serve]
+    cluster.command = [binary, "serve", "--json", *suite.serve]
     with cluster as bootstrap, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         environment = {**os.environ, "RUST_LOG": "off", **suite.environment(bootstrap)}
         running = {}
