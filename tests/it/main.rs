@@ -3,6 +3,7 @@
 mod bad_input;
 mod client;
 mod cluster;
+mod endings;
 mod hostile;
 mod peer;
 mod virtual_time;
