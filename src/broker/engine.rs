@@ -123,6 +123,8 @@ struct Connection {
     broker: BrokerId,
     /// The correlation id and the journal's number of the request that is being handled.
     current: Option<(i32, u64)>,
+    /// Whether the shell has been told to close it; nothing that still comes is looked at.
+    closing: bool,
 }
 
 /// All brokers of a cluster.
@@ -158,7 +160,7 @@ impl Engine {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         match input {
             Input::Connected { connection, broker, peer } => {
-                self.connections.insert(connection, Connection { broker, current: None });
+                self.connections.insert(connection, Connection { broker, current: None, closing: false });
                 self.journal.record(now, Event::Connected { connection, broker, peer });
             }
             Input::Request { connection, header, request, body } => {
@@ -208,7 +210,7 @@ impl Engine {
     ) {
         let api = request.api_key();
         let timestamp = self.state.timestamp(now);
-        let Some(known) = self.connections.get_mut(&connection) else { return };
+        let Some(known) = self.connections.get_mut(&connection).filter(|known| !known.closing) else { return };
         let ctx = RequestContext { now, timestamp, connection, broker: known.broker, api_version: header.api_version };
         let correlation_id = header.correlation_id;
         let entry = RequestEntry { connection, broker: known.broker, api, header, body };
@@ -229,7 +231,7 @@ impl Engine {
         header: Option<&RequestHeader>,
         error: DecodeError,
     ) {
-        let Some(known) = self.connections.get_mut(&connection) else { return };
+        let Some(known) = self.connections.get_mut(&connection).filter(|known| !known.closing) else { return };
         let unsupported = matches!(error.kind, DecodeErrorKind::UnsupportedVersion(_));
         match header {
             Some(header) if header.api() == Some(ApiKey::ApiVersions) && unsupported => {
@@ -237,7 +239,8 @@ impl Engine {
                     connection,
                     broker: known.broker,
                     api: ApiKey::ApiVersions,
-                    header: header.clone(),
+                    // The name is a slice of a frame that nobody else keeps.
+                    header: RequestHeader { client_id: header.client_id.as_deref().map(Into::into), ..header.clone() },
                     body: Bytes::new(),
                 };
                 let sequence = self.journal.record(now, Event::Request(entry));
@@ -292,6 +295,9 @@ impl Engine {
     }
 
     fn close(&mut self, connection: ConnectionId, reason: String) {
+        if let Some(known) = self.connections.get_mut(&connection) {
+            known.closing = true;
+        }
         self.outputs.push_back(Output::Close { connection, reason });
     }
 

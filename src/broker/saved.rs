@@ -11,13 +11,17 @@ use crate::base::ProducerId;
 use crate::base::Timestamp;
 use crate::base::TopicName;
 use crate::base::Uuid;
+use crate::config::ConfigKind;
 use crate::config::Overrides;
+use crate::config::validate;
+use crate::config::validate_dynamic;
 use crate::log::PartitionLog;
 use crate::log::SavedPartition;
 use crate::metadata::Topic;
 use crate::wire::batch::Batch;
 use crate::wire::json::base64;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 
 /// What a cluster keeps over a restart.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -30,7 +34,19 @@ pub struct SavedState {
     timestamp: Timestamp,
     brokers: Vec<BrokerId>,
     next_producer_id: ProducerId,
+    configs: SavedConfigs,
     topics: Vec<SavedTopic>,
+}
+
+/// What was set while the cluster ran, other than on topics. Levels of loggers are not kept, as Kafka does not either.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedConfigs {
+    /// On all brokers.
+    cluster: Overrides,
+    brokers: BTreeMap<BrokerId, Overrides>,
+    groups: BTreeMap<String, Overrides>,
+    client_metrics: BTreeMap<String, Overrides>,
 }
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -86,6 +102,7 @@ impl Engine {
             timestamp: state.timestamp(now),
             brokers: state.brokers.ids(),
             next_producer_id: ProducerId(state.next_producer_id),
+            configs: save_configs(state),
             topics: topics.collect(),
         }
     }
@@ -104,8 +121,46 @@ impl Engine {
         }
         self.state.cluster_id = saved.cluster_id;
         self.state.next_producer_id = saved.next_producer_id.0;
-        saved.topics.into_iter().try_for_each(|topic| restore_topic(&mut self.state, topic))
+        restore_configs(&mut self.state, saved.configs)?;
+        saved.topics.into_iter().try_for_each(|topic| restore_topic(&mut self.state, topic))?;
+        // There may be logs to compact.
+        self.state.schedule_cleaning(Instant::START);
+        Ok(())
     }
+}
+
+fn save_configs(state: &State) -> SavedConfigs {
+    let settings = &state.settings;
+    let named = |kind| settings.named(kind).cloned().unwrap_or_default();
+    let own = state.brokers.ids().into_iter().map(|id| (id, settings.layers(id).dynamic.clone()));
+    SavedConfigs {
+        cluster: settings.cluster().dynamic_default.clone(),
+        brokers: own.filter(|(_, set)| !set.is_empty()).collect(),
+        groups: named(ConfigKind::Group),
+        client_metrics: named(ConfigKind::ClientMetrics),
+    }
+}
+
+/// Sets what was set, having checked it: the file may have been written by hand.
+fn restore_configs(state: &mut State, saved: SavedConfigs) -> Result<(), String> {
+    let ids = state.brokers.ids();
+    if let Some(unknown) = saved.brokers.keys().find(|id| !ids.contains(id)) {
+        return Err(format!("there are configs of broker {unknown}, which does not exist"));
+    }
+    let brokers = saved.brokers.into_iter().map(|(id, set)| (Some(id), set));
+    for (broker, set) in std::iter::once((None, saved.cluster)).chain(brokers) {
+        let whose = || broker.map_or_else(|| "all brokers".to_owned(), |id| format!("broker {id}"));
+        let layers = state.settings.layers(broker.unwrap_or(state.brokers.controller()));
+        validate_dynamic(&set, layers, broker.is_some()).map_err(|error| format!("configs of {}: {error}", whose()))?;
+        state.set_broker_config(broker, &set);
+    }
+    for (kind, all) in [(ConfigKind::Group, saved.groups), (ConfigKind::ClientMetrics, saved.client_metrics)] {
+        for (name, set) in all {
+            validate(kind, &set, state.settings.cluster()).map_err(|error| format!("configs of `{name}`: {error}"))?;
+            state.settings.set_named(kind, &name, set);
+        }
+    }
+    Ok(())
 }
 
 fn save_log(log: &PartitionLog) -> SavedLog {
@@ -121,6 +176,7 @@ fn restore_topic(state: &mut State, saved: SavedTopic) -> Result<(), String> {
     if saved.partitions.len() != topic.assignment.len() {
         return Err(refuse("partitions and assignment have different lengths".to_owned()));
     }
+    state.check_topic_config(&topic.config).map_err(|error| refuse(error.message))?;
     let mut logs = Vec::new();
     for (index, partition) in topic.partitions().zip(saved.partitions) {
         let config = state.topic_settings(&topic.config);

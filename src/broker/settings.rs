@@ -56,6 +56,8 @@ impl Settings {
         let layers = brokers.iter().map(|broker| {
             let mut own = own_of(broker, count);
             own.extend(fixed.clone());
+            // What is said of one broker counts for more than what is said of all.
+            own.extend(broker.rack.clone().map(|rack| ("broker.rack".to_owned(), rack)));
             let layers =
                 BrokerLayers { fixed: own, dynamic_default: dynamic_default.clone(), ..BrokerLayers::default() };
             let config = BrokerConfig::new(&layers);
@@ -144,7 +146,7 @@ fn owned((name, level): (&str, &str)) -> (String, String) {
 /// What every broker's own `server.properties` says.
 fn own_of(broker: &Broker, count: usize) -> Overrides {
     let replication = count.min(3).to_string();
-    let mut own: Overrides = [
+    [
         ("node.id", broker.id.to_string()),
         ("process.roles", "broker,controller".to_owned()),
         ("listeners", format!("PLAINTEXT://{}:{}", broker.host, broker.port)),
@@ -154,9 +156,5 @@ fn own_of(broker: &Broker, count: usize) -> Overrides {
         ("transaction.state.log.replication.factor", replication),
     ]
     .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    if let Some(rack) = &broker.rack {
-        own.insert("broker.rack".to_owned(), rack.clone());
-    }
-    own
+    .into()
 }

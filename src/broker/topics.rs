@@ -293,10 +293,16 @@ impl State {
 
     /// Replaces what is set on a topic.
     pub(crate) fn set_topic_config(&mut self, name: &str, config: Overrides) {
-        if let Some(topic) = self.topics.get_mut(name) {
-            topic.config = config;
-            self.apply_settings();
+        let Some(topic) = self.topics.get_mut(name) else { return };
+        topic.config = config;
+        let config = self.settings.topic(&topic.config);
+        for index in topic.partitions() {
+            if let Some(log) = self.partitions.get_mut(&(topic.id, index)) {
+                log.set_config(Arc::clone(&config));
+            }
         }
+        // Now there may be a log to compact.
+        self.schedule_cleaning(self.cleaned_at);
     }
 
     /// Replaces what is set on one broker, or on all when `broker` is `None`, while they run.

@@ -23,7 +23,8 @@ use std::sync::Arc;
 pub struct JournalLimits {
     /// The number of entries. A request and its answer are two.
     pub entries_max: usize,
-    /// The bytes of the requests' and the answers' bodies.
+    /// The memory that the requests' and the answers' bodies hold on to, in bytes. Of answers it is an estimate, and
+    /// record bytes count although they may be in a log as well.
     pub bytes_max: usize,
 }
 
@@ -34,6 +35,10 @@ impl Default for JournalLimits {
     }
 }
 
+/// How much more memory an answer takes as a value than as bytes: numbers are padded, and texts and lists have
+/// pointers. Measured: 5 to 10.
+const VALUE_RATIO: usize = 8;
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -43,6 +48,8 @@ pub struct Entry {
     pub at: Instant,
     /// What.
     pub event: Event,
+    /// What it holds on to, besides itself, in bytes.
+    size: usize,
 }
 
 /// What can happen.
@@ -117,13 +124,38 @@ impl Journal {
     pub fn record(&mut self, at: Instant, event: Event) -> u64 {
         let sequence = self.next;
         self.next += 1;
-        self.bytes += event.bytes();
-        self.entries.push_back(Entry { sequence, at, event });
+        let size = self.size_of(&event);
+        self.bytes += size;
+        self.entries.push_back(Entry { sequence, at, event, size });
         while self.entries.len() > self.limits.entries_max || self.bytes > self.limits.bytes_max {
             let Some(oldest) = self.entries.pop_front() else { break };
-            self.bytes -= oldest.event.bytes();
+            self.bytes -= oldest.size;
         }
         sequence
+    }
+
+    fn size_of(&self, event: &Event) -> usize {
+        match event {
+            Event::Request(request) => {
+                request.body.len() + request.header.client_id.as_ref().map_or(0, |name| name.len())
+            }
+            Event::Response { request, response } => {
+                let records = match &**response {
+                    Response::Fetch(fetch) => {
+                        let partitions = fetch.responses.iter().flat_map(|topic| &topic.partitions);
+                        partitions.filter_map(|partition| partition.records.as_ref()).map(|records| records.len()).sum()
+                    }
+                    _ => 0,
+                };
+                let newest = response.api_key().versions().max;
+                let version = self.request(*request).map_or(newest, RequestEntry::answer_version);
+                let mut encoder = Encoder::counting();
+                // What cannot be written is not sent either.
+                let written = response.encode(&mut encoder, version).map_or(0, |()| encoder.len());
+                records + written.saturating_sub(records).saturating_mul(VALUE_RATIO)
+            }
+            _ => 0,
+        }
     }
 
     /// The entries that are kept, oldest first.
@@ -152,11 +184,15 @@ impl RequestEntry {
         json::summary(self.api.request_facts(), self.body.clone(), self.header.api_version).unwrap_or_default()
     }
 
+    /// The version in which an answer is written: an unsupported version of ApiVersions is answered in version 0.
+    fn answer_version(&self) -> i16 {
+        let version = self.header.api_version;
+        if self.api.versions().contains(version) { version } else { 0 }
+    }
+
     /// An answer to this request as JSON by field name; of records it tells the numbers only.
     pub fn answer_json(&self, response: &Response) -> Value {
-        // An unsupported version of ApiVersions is answered in version 0.
-        let version = self.header.api_version;
-        let version = if self.api.versions().contains(version) { version } else { 0 };
+        let version = self.answer_version();
         let mut encoder = Encoder::new(false);
         match response.encode(&mut encoder, version) {
             Ok(()) => json::summary(self.api.response_facts(), encoder.into_bytes(), version).unwrap_or_default(),
@@ -180,23 +216,6 @@ pub fn first_error(answer: &Value) -> ErrorCode {
 
 fn first_of<'a>(values: impl Iterator<Item = &'a Value>) -> ErrorCode {
     values.map(first_error).find(|code| code.is_error()).unwrap_or(ErrorCode::NONE)
-}
-
-impl Event {
-    /// What the event holds on to, besides itself.
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Request(request) => request.body.len(),
-            Self::Response { response, .. } => match &**response {
-                Response::Fetch(fetch) => {
-                    let partitions = fetch.responses.iter().flat_map(|topic| &topic.partitions);
-                    partitions.filter_map(|partition| partition.records.as_ref()).map(|records| records.len()).sum()
-                }
-                _ => 0,
-            },
-            _ => 0,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use crate::base::Offset;
 use crate::base::Timestamp;
 use crate::config::TopicConfig;
 use crate::wire::batch::Batch;
-use crate::wire::batch::RECORDS_BYTES_MAX;
 use crate::wire::batch::RecordView;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -157,7 +156,7 @@ impl ReplicaLog {
                 continue;
             }
             // A batch that cannot be read stays as it is, so what it hides does not count either.
-            let _unreadable = batch.walk(RECORDS_BYTES_MAX, |record| {
+            let _unreadable = batch.walk(batch.records_bytes_max(), |record| {
                 if let Some(key) = record.key {
                     last_offsets.insert(key.to_vec(), record.offset);
                 }
@@ -219,7 +218,7 @@ fn clean_batch(
         is_last && (record.value.is_some() || !drops_tombstones)
     };
     let (mut kept, mut tombstones) = (0, false);
-    let walked = batch.walk(RECORDS_BYTES_MAX, |record| {
+    let walked = batch.walk(batch.records_bytes_max(), |record| {
         if keep(&record) {
             kept += 1;
             tombstones |= record.value.is_none();
@@ -238,6 +237,6 @@ fn clean_batch(
         return Some(Arc::clone(batch));
     }
     // Only a codec that cannot compress any more makes this fail; then the batch stays.
-    let rewritten = batch.retain(RECORDS_BYTES_MAX, horizon, keep).map_or_else(|_| Arc::clone(batch), Arc::new);
+    let rewritten = batch.retain(batch.records_bytes_max(), horizon, keep).map_or_else(|_| Arc::clone(batch), Arc::new);
     Some(rewritten)
 }

@@ -16,7 +16,6 @@ use crate::base::Offset;
 use crate::base::Timestamp;
 use crate::config::TopicConfig;
 use crate::wire::batch::Batch;
-use crate::wire::batch::RECORDS_BYTES_MAX;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -304,7 +303,7 @@ impl ReplicaLog {
 fn find_record(batch: &Batch, wanted: impl Fn(Timestamp, Offset) -> bool) -> Option<TimestampAndOffset> {
     let mut found = None;
     // What a client sent compressed has not been looked into before and may be garbage.
-    let walked = batch.walk(RECORDS_BYTES_MAX, |record| {
+    let walked = batch.walk(batch.records_bytes_max(), |record| {
         if !wanted(record.timestamp, record.offset) {
             return ControlFlow::Continue(());
         }

@@ -18,7 +18,6 @@ use crate::config::TopicConfig;
 use crate::wire::batch::Batch;
 use crate::wire::batch::BatchBuilder;
 use crate::wire::batch::BatchError;
-use crate::wire::batch::RECORDS_BYTES_MAX;
 use crate::wire::batch::RecordView;
 use crate::wire::batch::TimestampType;
 use crate::wire::compression::Compression;
@@ -134,23 +133,28 @@ impl Validator<'_> {
     /// Looks at each record in place; returns the largest timestamp.
     fn check_records(&self, batch: &Batch) -> Result<Timestamp, AppendError> {
         let mut max_timestamp = Timestamp::NONE;
-        let mut errors = Vec::new();
+        let (mut errors, mut rejections) = (Vec::new(), 0);
         let mut index = 0;
         let mut misplaced = None;
-        batch.walk(RECORDS_BYTES_MAX, |record| {
+        batch.walk(batch.records_bytes_max(), |record| {
             if record.offset != batch.header.base_offset.plus(i64::from(index)) {
                 misplaced = Some(index);
                 return ControlFlow::Break(());
             }
             max_timestamp = max_timestamp.max(record.timestamp);
-            errors.extend(self.check_record(batch, index, &record));
+            if let Some(rejection) = self.check_record(batch, index, &record) {
+                rejections += 1;
+                if errors.len() < REJECTIONS_MAX {
+                    errors.push(rejection);
+                }
+            }
             index += 1;
             ControlFlow::Continue(())
         })?;
         match misplaced {
             Some(index) => self.refuse(format!("record {index} has another offset than its place says")),
             None if errors.is_empty() => Ok(max_timestamp),
-            None => Err(rejected(errors)),
+            None => Err(rejected(errors, rejections)),
         }
     }
 
@@ -172,7 +176,8 @@ impl Validator<'_> {
             }
             errors.dedup();
         }
-        if errors.is_empty() { Ok(header.max_timestamp) } else { Err(rejected(errors)) }
+        let rejections = errors.len();
+        if errors.is_empty() { Ok(header.max_timestamp) } else { Err(rejected(errors, rejections)) }
     }
 
     fn check_record(&self, batch: &Batch, index: i32, record: &RecordView<'_>) -> Option<Rejection> {
@@ -260,6 +265,10 @@ impl Validator<'_> {
     }
 }
 
+/// How many refused records an answer names one by one. Kafka has no limit, but a batch that decompresses into millions
+/// of records is answered with a sentence for each of them then.
+const REJECTIONS_MAX: usize = 10_000;
+
 /// A record that is refused, and the code that Kafka would give it alone.
 #[derive(PartialEq)]
 struct Rejection {
@@ -268,10 +277,10 @@ struct Rejection {
     message: String,
 }
 
-/// The answer to a batch of which single records are refused.
+/// The answer to a batch of which `count` records are refused, the first of them for these reasons.
 ///
 /// Source: `LogValidator.processRecordErrors`.
-fn rejected(errors: Vec<Rejection>) -> AppendError {
+fn rejected(errors: Vec<Rejection>, count: usize) -> AppendError {
     let about_time = errors.iter().any(|error| error.code == ErrorCode::INVALID_TIMESTAMP);
     let record_errors: Vec<RecordError> =
         errors.into_iter().map(|error| RecordError { batch_index: error.index, message: error.message }).collect();
@@ -285,9 +294,8 @@ fn rejected(errors: Vec<Rejection>) -> AppendError {
             .map(|error| format!("RecordError(batchIndex={}, message='{}')", error.batch_index, error.message))
             .collect();
         let message = format!(
-            "One or more records have been rejected due to {} record errors in total, and only showing the first \
+            "One or more records have been rejected due to {count} record errors in total, and only showing the first \
              three errors at most: [{}]",
-            record_errors.len(),
             shown.join(", ")
         );
         (ErrorCode::INVALID_RECORD, message)

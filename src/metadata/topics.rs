@@ -88,8 +88,15 @@ impl Topics {
     ///
     /// Source: `Topic.hasCollision`.
     pub fn colliding(&self, name: &str) -> Option<&Topic> {
-        let unify = |name: &str| name.replace('.', "_");
-        self.by_name.values().find(|topic| topic.name.as_str() != name && unify(topic.name.as_str()) == unify(name))
+        let is_either = |byte: u8| byte == b'.' || byte == b'_';
+        if !name.bytes().any(is_either) {
+            return None;
+        }
+        let collides = |other: &str| {
+            let mut pairs = other.bytes().zip(name.bytes());
+            other != name && other.len() == name.len() && pairs.all(|(a, b)| a == b || is_either(a) && is_either(b))
+        };
+        self.by_name.values().find(|topic| collides(topic.name.as_str()))
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::stream::ReadHalf;
 use super::stream::WriteHalf;
+use bytes::Buf;
 use bytes::BufMut;
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -24,10 +25,13 @@ const LENGTH_SIZE: usize = 4;
 const READ_MIN: usize = 512;
 /// What a read asks for at most, unless one frame alone is larger.
 const READ_MAX: usize = 64 * 1024;
+/// Frames up to this size are copied out of the buffer. It costs less than the next buffer would, and a frame that is
+/// kept for long, by a journal or a log, does not keep a buffer of up to 64 KiB alive with it.
+const COPIED_MAX: usize = 1024;
 /// From this size on a frame is worth a read for its length alone, so that the rest arrives where it stays.
 const LARGE: usize = READ_MAX / 2;
 
-/// Cuts a byte stream into frames without copying them.
+/// Cuts a byte stream into frames without copying them, but for those of up to 1 KiB.
 ///
 /// A waiting reader holds no buffer. A buffer grows with the bytes that have really come (four times of them, plus
 /// 64 KiB), never with the length that a frame claims, unless the frame before it really was that long: after a large
@@ -127,6 +131,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             return Ok(Err(Some(size - self.buffer.len())));
         }
         self.last_length = length;
+        if size <= COPIED_MAX {
+            let frame = Bytes::copy_from_slice(&self.buffer[LENGTH_SIZE..size]);
+            self.buffer.advance(size);
+            return Ok(Ok(frame));
+        }
         Ok(Ok(self.buffer.split_to(size).freeze().slice(LENGTH_SIZE..)))
     }
 
@@ -307,6 +316,16 @@ mod tests {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         assert!(reader.poll_next(&mut cx).is_pending());
         assert!(reader.buffer.capacity() <= 2 * READ_MAX, "{}", reader.buffer.capacity());
+    }
+
+    #[tokio::test]
+    async fn a_small_frame_that_is_kept_keeps_nothing_else() {
+        let bytes = [frame(&[1; 100]), frame(&[2; COPIED_MAX - LENGTH_SIZE]), frame(&[3; 5_000])].concat();
+        let mut reader = FrameReader::new(&bytes[..], 10_000);
+        for _ in 0..2 {
+            assert!(reader.next().await.unwrap().unwrap().is_unique());
+        }
+        assert_eq!(reader.next().await.unwrap().unwrap(), [3; 5_000][..]);
     }
 
     #[tokio::test]

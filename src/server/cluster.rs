@@ -4,6 +4,8 @@ use super::builder::ClusterBuilder;
 use super::error::Error;
 use super::error::Result;
 use super::exchange::Exchange;
+use super::inspect;
+use super::inspect::Inspected;
 use super::record::Record;
 use super::record::StoredRecord;
 use super::saved::SavedCluster;
@@ -277,7 +279,24 @@ impl Topic<'_> {
 
     /// Its records as the leaders hold them, by partition and offset, also those that are not replicated yet;
     /// markers of transactions are left out. None when the topic does not exist.
+    ///
+    /// A batch is left out whose records cannot be read: see [`Topic::unreadable`].
     pub fn records(&self) -> Vec<StoredRecord> {
-        self.cluster.shell.look(|engine, _| super::seeding::stored_records(engine, &self.name))
+        self.inspect().records
+    }
+
+    /// What [`Topic::records`] does not show, one sentence per batch with its offsets and the reason.
+    ///
+    /// Such a batch was damaged, has a codec that is not built in, or grows out of all proportion when it is
+    /// decompressed: beyond [`Batch::records_bytes_max`](crate::wire::batch::Batch::records_bytes_max), or beyond
+    /// 512 MiB together with the topic's other compressed batches.
+    pub fn unreadable(&self) -> Vec<String> {
+        self.inspect().unreadable
+    }
+
+    /// Takes the batches at one moment and reads them while the brokers go on.
+    fn inspect(&self) -> Inspected {
+        let stored = self.cluster.shell.look(|engine, _| inspect::stored(engine, &self.name));
+        inspect::inspect(&self.name, stored)
     }
 }

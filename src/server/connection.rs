@@ -131,6 +131,8 @@ impl Drop for Farewell<'_> {
 /// Turns a frame into the engine's input.
 fn decode(connection: ConnectionId, frame: Bytes) -> Input {
     match frame::decode_request(frame.clone()) {
+        // What follows the request is of no use to anybody, and should not be kept alive by the journal.
+        Ok((_, _, body)) if body.end < frame.len() => decode(connection, Bytes::copy_from_slice(&frame[..body.end])),
         Ok((header, request, body)) => Input::Request { connection, header, request, body: frame.slice(body) },
         Err((header, error)) => Input::Undecodable { connection, header, error },
     }

@@ -8,6 +8,7 @@ mod cluster;
 mod connection;
 mod error;
 mod exchange;
+mod inspect;
 mod record;
 mod saved;
 mod seeding;

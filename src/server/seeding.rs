@@ -3,7 +3,6 @@
 use super::error::Error;
 use super::error::Result;
 use super::record::Record;
-use super::record::StoredRecord;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::Offset;
@@ -97,42 +96,4 @@ pub(super) fn seed(
 
 fn index(at: usize) -> PartitionIndex {
     PartitionIndex(i32::try_from(at).expect("a topic has fewer than 2^31 partitions"))
-}
-
-/// All records of a topic as its leaders hold them, without markers of transactions.
-///
-/// A batch whose records cannot be read, because its codec is not built in or because it was damaged on purpose,
-/// is passed over.
-pub(super) fn stored_records(engine: &Engine, topic: &str) -> Vec<StoredRecord> {
-    let partitions = engine.topic_snapshot(topic).map_or_else(Vec::new, |topic| topic.partitions);
-    let mut stored = Vec::new();
-    for partition in partitions {
-        for batch in engine.batches(topic, partition.partition) {
-            if batch.header.is_control() {
-                continue;
-            }
-            let records = match batch.records() {
-                Ok(records) => records,
-                Err(error) => {
-                    tracing::warn!(topic, partition = partition.partition.0, %error, "a batch cannot be read");
-                    continue;
-                }
-            };
-            for record in records.map_while(Result::ok) {
-                if record.offset < partition.log_start_offset {
-                    continue;
-                }
-                let headers = record.headers.into_iter().map(|header| (header.key.to_string(), header.value));
-                stored.push(StoredRecord {
-                    partition: partition.partition,
-                    offset: record.offset,
-                    timestamp: record.timestamp,
-                    key: record.key,
-                    value: record.value,
-                    headers: headers.collect(),
-                });
-            }
-        }
-    }
-    stored
 }

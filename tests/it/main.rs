@@ -1,7 +1,10 @@
 //! A whole cluster from outside: through sockets or in memory, with clients and without.
 
+mod bad_input;
 mod client;
 mod cluster;
+mod endings;
 mod hostile;
+mod peer;
 mod virtual_time;
 mod zero_copy;

@@ -5,6 +5,7 @@
 //!   the one that was asked, an empty name where there must be one). An unknown type of resource makes the whole request
 //!   an `INVALID_REQUEST`. Errors without words have an empty message, not a null one.
 //! * Groups and client metrics subscriptions need not exist.
+//! * Differs: a request for more than 250,000 configs and resources closes the connection.
 //! * Differs: configs come sorted by name, where Kafka's come in no order.
 //! * Source: KIP-133, KIP-226, KIP-569, <https://kafka.apache.org/protocol#The_Messages_DescribeConfigs>.
 
@@ -31,6 +32,7 @@ use crate::wire::messages::describe_configs::DescribeConfigsResponse;
 use crate::wire::messages::describe_configs::DescribeConfigsResult;
 use crate::wire::messages::describe_configs::DescribeConfigsSynonym;
 use bytestring::ByteString;
+use std::collections::BTreeSet;
 
 /// What Kafka says to a request that it finds malformed.
 const MALFORMED: &str = "This most likely occurs because of a request being malformed by the client library or the \
@@ -46,6 +48,7 @@ pub(super) fn handle(
         synonyms: request.include_synonyms,
         documentation: request.include_documentation,
     };
+    let mut rows_left = ROWS_MAX;
     let readable = request.resources.iter().all(|one| ResourceType::from_number(one.resource_type).is_some());
     let results = request.resources.into_iter().map(|wanted| {
         let rows = if readable { describe(state, ctx.broker, &wanted, shown) } else { Err(invalid_request(MALFORMED)) };
@@ -53,17 +56,25 @@ pub(super) fn handle(
             Ok(configs) => (ErrorCode::NONE, String::new(), configs),
             Err(why) => (why.code, why.message, Vec::new()),
         };
-        DescribeConfigsResult {
+        rows_left = rows_left.checked_sub(1 + configs.len())?;
+        Some(DescribeConfigsResult {
             error_code: code.code(),
             error_message: Some(message.into()),
             resource_type: wanted.resource_type,
             resource_name: wanted.resource_name,
             configs,
             ..DescribeConfigsResult::default()
-        }
+        })
     });
-    Outcome::Reply(DescribeConfigsResponse { results: results.collect(), ..DescribeConfigsResponse::default() })
+    match results.collect() {
+        Some(results) => Outcome::Reply(DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() }),
+        None => Outcome::Close("a DescribeConfigs request asks for more than 250,000 configs"),
+    }
 }
+
+/// How many resources and configs an answer shows at most: those of some 7,000 topics. A resource of six bytes may be
+/// asked for again and again, and each time is answered with hundreds of configs.
+const ROWS_MAX: usize = 250_000;
 
 /// What of a config the request wants to see.
 #[derive(Clone, Copy)]
@@ -79,8 +90,8 @@ fn describe(
     wanted: &DescribeConfigsResource,
     shown: Shown,
 ) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
-    let keys = wanted.configuration_keys.as_deref().unwrap_or_default();
-    let is_wanted = |name: &str| keys.is_empty() || keys.iter().any(|key| key == name);
+    let keys: BTreeSet<&str> = wanted.configuration_keys.iter().flatten().map(|key| &**key).collect();
+    let is_wanted = |name: &str| keys.is_empty() || keys.contains(name);
     let name: &str = &wanted.resource_name;
     let layers = state.settings.layers(asked);
     let all = match ResourceType::from_number(wanted.resource_type) {

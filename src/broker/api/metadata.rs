@@ -5,6 +5,7 @@
 //!   name nor id). Per topic: `INVALID_TOPIC_EXCEPTION`, `UNKNOWN_TOPIC_OR_PARTITION`, `UNKNOWN_TOPIC_ID`,
 //!   `LEADER_NOT_AVAILABLE` (a topic that was just created); per partition: `LEADER_NOT_AVAILABLE`.
 //! * Creates missing topics if the request (from version 4) and `auto.create.topics.enable` allow it.
+//! * None of the missing topics is created when they would have more than 10,000 partitions together.
 //! * Differs: an auto-created topic is there at once, so it is answered with its leaders and not with
 //!   `LEADER_NOT_AVAILABLE`.
 //! * Source: KIP-4, KIP-516, KIP-700, <https://kafka.apache.org/protocol#The_Messages_Metadata>.
@@ -17,6 +18,7 @@ use crate::broker::authorized;
 use crate::broker::outcome::Outcome;
 use crate::broker::outcome::RequestContext;
 use crate::broker::state::State;
+use crate::broker::topics::PARTITIONS_MAX;
 use crate::metadata::Topic;
 use crate::wire::messages::metadata::MetadataRequest;
 use crate::wire::messages::metadata::MetadataRequestTopic;
@@ -44,7 +46,11 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: MetadataR
     let may_create = ctx.api_version < 4 || request.allow_auto_topic_creation;
     let mut topics: Vec<MetadataResponseTopic> = match wanted {
         None => state.topics.iter().map(|topic| describe(state, topic)).collect(),
-        Some(wanted) => each_once(wanted).iter().map(|wanted| find(state, wanted, may_create)).collect(),
+        Some(wanted) => {
+            let wanted = each_once(wanted);
+            let may_create = may_create && are_few(state, &wanted);
+            wanted.iter().map(|wanted| find(state, wanted, may_create)).collect()
+        }
     };
     if request.include_topic_authorized_operations {
         topics.iter_mut().for_each(|topic| topic.topic_authorized_operations = authorized::ON_TOPIC);
@@ -91,6 +97,13 @@ fn each_once(topics: Vec<MetadataRequestTopic>) -> IndexSet<Wanted> {
         return ids.map(Wanted::ById).collect();
     }
     topics.into_iter().filter_map(|topic| topic.name.map(Wanted::ByName)).collect()
+}
+
+/// Whether the missing topics are few enough to be created by one request, as Kafka's controller sees it.
+fn are_few(state: &State, wanted: &IndexSet<Wanted>) -> bool {
+    let missing = |wanted: &&Wanted| matches!(wanted, Wanted::ByName(name) if state.topics.get(name).is_none());
+    let missing = i64::try_from(wanted.iter().filter(missing).count()).unwrap_or(i64::MAX);
+    missing.saturating_mul(state.default_partitions().into()) <= PARTITIONS_MAX
 }
 
 /// Answers one topic of the request.

@@ -55,6 +55,11 @@ use std::ops::ControlFlow;
 /// How many bytes of records are decompressed where the caller sets no limit: Kafka's largest request (100 MiB).
 pub const RECORDS_BYTES_MAX: usize = 100 * 1024 * 1024;
 
+/// What a batch may become when it is decompressed, however small it is: far more than clients put into one.
+const SMALL_BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How much larger than itself a batch may become beyond that.
+const RATIO_MAX: usize = 64;
+
 /// One batch as bytes: the header parsed once, the records untouched.
 ///
 /// Cheap to clone. It keeps alive what it is a slice of, such as the frame that brought it.
@@ -126,7 +131,22 @@ impl Batch {
         header::crc_of(&self.header.encode(), &self.body)
     }
 
-    /// Reads the records one by one; decompresses at most [`RECORDS_BYTES_MAX`].
+    /// How many bytes this batch is decompressed into at most where the caller sets no limit.
+    ///
+    /// 64 times its own size, at least 16 MiB and at most [`RECORDS_BYTES_MAX`]: enough for what clients send, and
+    /// little for a batch that was made to fill the memory of those who look into it.
+    /// ```
+    /// # use rehearsal::wire::batch::BatchBuilder;
+    /// let mut builder = BatchBuilder::new();
+    /// builder.append(Default::default(), None, Some(b"v"), &[]);
+    /// assert_eq!(builder.build()?.records_bytes_max(), 16 << 20);
+    /// # Ok::<(), rehearsal::wire::batch::BatchError>(())
+    /// ```
+    pub fn records_bytes_max(&self) -> usize {
+        self.body.len().saturating_mul(RATIO_MAX).clamp(SMALL_BATCH_BYTES_MAX, RECORDS_BYTES_MAX)
+    }
+
+    /// Reads the records one by one; decompresses at most [`Batch::records_bytes_max`].
     ///
     /// Keys and values are slices of the body or of the decompressed buffer. The CRC is not looked at.
     ///
@@ -134,7 +154,7 @@ impl Batch {
     /// An unknown codec or compressed data that is malformed or too large. A malformed record is an error of the
     /// iterator, which ends there.
     pub fn records(&self) -> Result<RecordIter, BatchError> {
-        self.records_within(RECORDS_BYTES_MAX)
+        self.records_within(self.records_bytes_max())
     }
 
     /// Reads the records one by one; decompresses at most `limit` bytes.

@@ -8,7 +8,7 @@ use std::fmt;
 /// A cursor over one frame. Strings and bytes that it hands out are slices of the frame.
 ///
 /// It refuses lengths beyond the frame, and collections that would need more than 32 times the frame's size in
-/// memory (plus 64 KiB), so that a small hostile frame cannot make a large allocation.
+/// memory (plus 64 KiB) or more than 64 MiB, so that a hostile frame cannot make a large allocation.
 #[derive(Debug)]
 pub struct Decoder {
     frame: Bytes,
@@ -16,6 +16,9 @@ pub struct Decoder {
     flexible: bool,
     budget: usize,
 }
+
+/// What the collections of one message may need in memory: some hundred thousand partitions. Records do not count.
+const COLLECTIONS_BYTES_MAX: usize = 64 << 20;
 
 /// Why bytes are not the message they should be, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +77,7 @@ macro_rules! fixed_width {
 impl Decoder {
     /// Starts at the beginning of `frame`, in the encoding of flexible versions (KIP-482) or the older one.
     pub fn new(frame: Bytes, flexible: bool) -> Self {
-        let budget = frame.len().saturating_mul(32).saturating_add(64 << 10);
+        let budget = frame.len().saturating_mul(32).saturating_add(64 << 10).min(COLLECTIONS_BYTES_MAX);
         Self { frame, at: 0, flexible, budget }
     }
 

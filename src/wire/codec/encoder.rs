@@ -17,6 +17,8 @@ pub struct Encoder {
     done_len: usize,
     tail: BytesMut,
     flexible: bool,
+    /// Whether bytes are counted only.
+    counts: bool,
 }
 
 /// Why a value cannot be written.
@@ -36,7 +38,12 @@ type Result<T> = std::result::Result<T, EncodeError>;
 impl Encoder {
     /// Starts with nothing written, in the encoding of flexible versions (KIP-482) or the older one.
     pub fn new(flexible: bool) -> Self {
-        Self { done: Vec::new(), done_len: 0, tail: BytesMut::new(), flexible }
+        Self { done: Vec::new(), done_len: 0, tail: BytesMut::new(), flexible, counts: false }
+    }
+
+    /// An encoder that keeps nothing and knows in the end how long the message would be.
+    pub(crate) fn counting() -> Self {
+        Self { counts: true, ..Self::new(false) }
     }
 
     /// Whether compact lengths and tagged fields are in use.
@@ -99,12 +106,16 @@ impl Encoder {
     /// Writes raw bytes by copying them.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
-        self.tail.put_slice(bytes);
+        if self.counts {
+            self.done_len += bytes.len();
+        } else {
+            self.tail.put_slice(bytes);
+        }
     }
 
     /// Writes a slice by reference when it is long enough to be worth it.
     pub fn slice(&mut self, bytes: &Bytes) {
-        if bytes.len() < SLICE_BYTES_MIN {
+        if self.counts || bytes.len() < SLICE_BYTES_MIN {
             self.raw(bytes);
         } else {
             self.flush_tail();
@@ -116,10 +127,10 @@ impl Encoder {
     /// Writes a number of up to five bytes, seven bits each, the lowest first.
     pub fn unsigned_varint(&mut self, mut value: u32) {
         while value >= 0x80 {
-            self.tail.put_u8(value.to_le_bytes()[0] | 0x80);
+            self.raw(&[value.to_le_bytes()[0] | 0x80]);
             value >>= 7;
         }
-        self.tail.put_u8(value.to_le_bytes()[0]);
+        self.raw(&[value.to_le_bytes()[0]]);
     }
 
     /// Writes 16 bytes.
@@ -160,10 +171,11 @@ impl Encoder {
 
     /// Writes `tag`, the size of what `write` writes, and that.
     pub(crate) fn tagged(&mut self, tag: u32, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let mut value = Self::new(self.flexible);
+        let mut value = Self { counts: self.counts, ..Self::new(self.flexible) };
         write(&mut value)?;
         self.unsigned_varint(tag);
         self.unsigned_varint(u32::try_from(value.len()).map_err(|_| EncodeError::TooLong)?);
+        self.done_len += if self.counts { value.len() } else { 0 };
         for slice in value.into_slices() {
             self.slice(&slice);
         }
