@@ -150,7 +150,7 @@ fn restore_configs(state: &mut State, saved: SavedConfigs) -> Result<(), String>
     let brokers = saved.brokers.into_iter().map(|(id, set)| (Some(id), set));
     for (broker, set) in std::iter::once((None, saved.cluster)).chain(brokers) {
         let whose = || broker.map_or_else(|| "all brokers".to_owned(), |id| format!("broker {id}"));
-        let layers = state.settings.layers(broker.unwrap_or(state.brokers.controller()));
+        let layers = state.settings.layers(broker.unwrap_or_else(|| state.brokers.controller()));
         validate_dynamic(&set, layers, broker.is_some()).map_err(|error| format!("configs of {}: {error}", whose()))?;
         state.set_broker_config(broker, &set);
     }

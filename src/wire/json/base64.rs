@@ -23,7 +23,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 /// Reads what [`encode`] writes; `None` for anything else, also for bits that no byte needs.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.as_bytes();
-    if text.len() % 4 != 0 {
+    if !text.len().is_multiple_of(4) {
         return None;
     }
     let padding = text.iter().rev().take_while(|&&c| c == b'=').count();
