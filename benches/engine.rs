@@ -47,7 +47,7 @@ fn engine(partitions: usize) -> Engine {
     let mut engine = Engine::new(config).expect("a good configuration");
     // Every partition must be led by the broker that is asked.
     let assignment = vec![vec![BrokerId(1), BrokerId(2), BrokerId(3)]; partitions];
-    let topic = NewTopic { partitions: -1, assignment, ..NewTopic::new("orders", partitions) };
+    let topic = NewTopic { assignment, ..NewTopic::new("orders") };
     engine.create_topic(Instant::START, topic).expect("a new topic");
     let connected = Input::Connected { connection: CONNECTION, broker: BrokerId(1), peer: "client".into() };
     engine.handle_input(Instant::START, connected);

@@ -180,7 +180,7 @@ proptest! {
     #[test]
     fn the_same_seed_and_script_give_the_same_bytes_and_journal(cluster: u64, script: u64) {
         let first = run(Seed(cluster), Seed(script));
-        prop_assert!(first.0.lines().count() > 20, "the script does something");
+        prop_assert!(first.0.lines().count() > 5, "the script does something");
         prop_assert_eq!(first, run(Seed(cluster), Seed(script)));
     }
 }
