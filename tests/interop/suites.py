@@ -109,7 +109,7 @@ def unpacked(name, suite):
 
 def executables(suite, folder):
     """Builds the tests; returns the program of each file of tests."""
-    command = ["cargo", "test", "--no-run", "--message-format=json", *(f"--test={test}" for test in suite.tests)]
+    command = ["cargo", "test", "-q", "--no-run", "--message-format=json", *(f"--test={test}" for test in suite.tests)]
     environment = {**os.environ, "CARGO_TARGET_DIR": str(CACHE / "suites" / "target")}
     built = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, check=True)
     messages = (json.loads(line) for line in built.stdout.splitlines() if line.startswith(b"{"))
