@@ -14,15 +14,18 @@ use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::LeaderEpoch;
+use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::Rng;
 use crate::base::Seed;
+use crate::base::Timestamp;
 use crate::base::Uuid;
 use crate::coordinator::CoordinatorRecord;
 use crate::coordinator::Decision;
 use crate::coordinator::Effect;
 use crate::coordinator::GroupCoordinator;
 use crate::coordinator::Moment;
+use crate::coordinator::OffsetAndMetadata;
 use crate::coordinator::Reply;
 use crate::coordinator::Ticket;
 use crate::coordinator::partition_of;
@@ -113,6 +116,21 @@ impl State {
         let loaded = self.groups.coordinators.get_mut(&partition).ok_or(ErrorCode::NOT_COORDINATOR)?;
         let moment = Moment { now: ctx.now, timestamp, config: self.settings.broker(ctx.broker) };
         Ok((&mut loaded.coordinator, moment))
+    }
+
+    /// The coordinator of a group, wherever it is, made if need be.
+    ///
+    /// # Errors
+    /// `COORDINATOR_NOT_AVAILABLE`.
+    pub(super) fn start_group_coordinator(
+        &mut self,
+        now: Instant,
+        group: &str,
+    ) -> Result<&GroupCoordinator, ErrorCode> {
+        self.find_group_coordinator(group)?;
+        let (topic, partition) = self.group_partition(group).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
+        self.load(now, topic, partition);
+        self.coordinator_of(group).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)
     }
 
     /// Has the coordinator of a partition read its log, unless it has, as the leader that it is now.
@@ -312,6 +330,31 @@ impl State {
                 self.carry_out_at(now, partition, decision);
             }
         }
+    }
+}
+
+/// An offset that is committed without a client.
+pub(super) fn offset_record(
+    commit_timestamp: Timestamp,
+    group: &str,
+    topic: &str,
+    topic_id: Uuid,
+    partition: PartitionIndex,
+    offset: Offset,
+) -> CoordinatorRecord {
+    let committed = OffsetAndMetadata {
+        offset,
+        leader_epoch: LeaderEpoch::NONE,
+        metadata: String::new(),
+        commit_timestamp,
+        expire_timestamp: Timestamp::NONE,
+        topic_id,
+    };
+    CoordinatorRecord::Offset {
+        group: group.to_owned(),
+        topic: topic.to_owned(),
+        partition,
+        value: Some(committed.to_value()),
     }
 }
 

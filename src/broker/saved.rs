@@ -104,7 +104,9 @@ impl Engine {
         }
         self.state.cluster_id = saved.cluster_id;
         self.state.next_producer_id = saved.next_producer_id.0;
-        saved.topics.into_iter().try_for_each(|topic| restore_topic(&mut self.state, topic))
+        saved.topics.into_iter().try_for_each(|topic| restore_topic(&mut self.state, topic))?;
+        self.state.load_groups(Instant::START);
+        Ok(())
     }
 }
 

@@ -138,8 +138,9 @@ impl GroupCoordinator {
     pub(crate) fn on_appended(&mut self, at: &Moment<'_>, then: Then, appended: Result<(), ErrorCode>) -> Decision {
         let mut decision = Decision::default();
         match then {
-            Then::Assign { group, generation, assignments } => self
-                .with(&group, at, &mut decision, |group| group.on_assigned(generation, assignments, appended)),
+            Then::Assign { group, generation, assignments } => {
+                self.with(&group, at, &mut decision, |group| group.on_assigned(generation, assignments, appended))
+            }
             Then::Replaced(replaced) => {
                 let group = Arc::clone(&replaced.group);
                 self.with(&group, at, &mut decision, |group| group.on_replaced(*replaced, appended))

@@ -13,7 +13,7 @@ mod records;
 mod timers;
 
 pub(crate) use group::ClassicGroup;
-pub(crate) use group::GroupState;
+pub use group::GroupState;
 pub(crate) use group::Joining;
 pub(crate) use group::Member;
 pub(crate) use group::of_consumer;

@@ -4,6 +4,7 @@ use super::builder::ClusterBuilder;
 use super::error::Error;
 use super::error::Result;
 use super::exchange::Exchange;
+use super::group::Group;
 use super::record::Record;
 use super::record::StoredRecord;
 use super::saved::SavedCluster;
@@ -155,6 +156,15 @@ impl Cluster {
     /// A view of a topic.
     pub fn topic(&self, name: &str) -> Topic<'_> {
         Topic { cluster: self, name: name.to_owned() }
+    }
+
+    /// A view of a consumer group.
+    pub fn group(&self, id: &str) -> Group<'_> {
+        Group::new(self, id)
+    }
+
+    pub(super) fn shell(&self) -> &Shell {
+        &self.shell
     }
 
     /// A view of a partition as it is now; `None` when there is no such partition.

@@ -34,7 +34,10 @@ pub(super) fn handle(
                 Some(group) => describe(id, group),
                 None if ctx.api_version >= 6 => {
                     let message = format!("Group {id} not found.");
-                    DescribedGroup { group_state: "Dead".into(), ..refusal(id, ErrorCode::GROUP_ID_NOT_FOUND, Some(message)) }
+                    DescribedGroup {
+                        group_state: "Dead".into(),
+                        ..refusal(id, ErrorCode::GROUP_ID_NOT_FOUND, Some(message))
+                    }
                 }
                 None => DescribedGroup { group_state: "Dead".into(), ..refusal(id, ErrorCode::NONE, None) },
             },

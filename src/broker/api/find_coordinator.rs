@@ -35,8 +35,10 @@ pub(super) fn handle(
     let found = find(state, ctx, request.key_type, request.key);
     let message = match found.error_code {
         0 => "NONE",
-        42 => "This most likely occurs because of a request being malformed by the client library or the message was \
-               sent to an incompatible broker. See the broker logs for more details.",
+        42 => {
+            "This most likely occurs because of a request being malformed by the client library or the message was \
+               sent to an incompatible broker. See the broker logs for more details."
+        }
         _ => "The coordinator is not available.",
     };
     Outcome::Reply(FindCoordinatorResponse {

@@ -16,6 +16,8 @@ mod describe_log_dirs;
 mod describe_topic_partitions;
 mod fetch;
 mod find_coordinator;
+#[cfg(test)]
+mod group_tests;
 mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;

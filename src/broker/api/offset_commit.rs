@@ -148,7 +148,8 @@ mod tests {
     }
 
     fn committed(cluster: &mut TestCluster, topic: &str, partition: i32) -> (i64, i32, String) {
-        let topic = OffsetFetchRequestTopic { name: topic.into(), partition_indexes: vec![partition], ..Default::default() };
+        let topic =
+            OffsetFetchRequestTopic { name: topic.into(), partition_indexes: vec![partition], ..Default::default() };
         let request = OffsetFetchRequest { group_id: "g".into(), topics: Some(vec![topic]), ..Default::default() };
         let row = cluster.ask(5, request).topics.remove(0).partitions.remove(0);
         (row.committed_offset, row.committed_leader_epoch, row.metadata.unwrap().to_string())

@@ -23,10 +23,10 @@ pub(super) fn handle(
     ctx: &RequestContext,
     request: OffsetDeleteRequest,
 ) -> Outcome<OffsetDeleteResponse> {
-    Outcome::Reply(delete(state, ctx, request).unwrap_or_else(|code| OffsetDeleteResponse {
-        error_code: code.code(),
-        ..OffsetDeleteResponse::default()
-    }))
+    Outcome::Reply(
+        delete(state, ctx, request)
+            .unwrap_or_else(|code| OffsetDeleteResponse { error_code: code.code(), ..OffsetDeleteResponse::default() }),
+    )
 }
 
 fn delete(

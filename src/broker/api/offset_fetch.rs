@@ -230,7 +230,8 @@ mod tests {
         let mut cluster = TestCluster::new(2).topic("t", 1, 1);
         commit(&mut cluster, "g", "t", &[4]);
         let other = 3 - cluster.coordinator("g");
-        let topics = vec![OffsetFetchRequestTopic { name: "t".into(), partition_indexes: vec![0], ..Default::default() }];
+        let topics =
+            vec![OffsetFetchRequestTopic { name: "t".into(), partition_indexes: vec![0], ..Default::default() }];
         let request = OffsetFetchRequest { group_id: "g".into(), topics: Some(topics), ..Default::default() };
         let mut check = |version: i16, all: i16, partition: Option<i16>| {
             let response = cluster.ask_broker(other, version, request.clone());
@@ -251,7 +252,8 @@ mod tests {
     fn version_0_says_that_nothing_was_committed() {
         let mut cluster = TestCluster::new(1).topic("t", 1, 1);
         cluster.coordinator("g");
-        let topics = vec![OffsetFetchRequestTopic { name: "t".into(), partition_indexes: vec![0], ..Default::default() }];
+        let topics =
+            vec![OffsetFetchRequestTopic { name: "t".into(), partition_indexes: vec![0], ..Default::default() }];
         let request = OffsetFetchRequest { group_id: "g".into(), topics: Some(topics), ..Default::default() };
         let mut check = |version: i16, expected: i16| {
             let row = cluster.ask(version, request.clone()).topics.remove(0).partitions.remove(0);

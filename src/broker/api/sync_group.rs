@@ -17,9 +17,8 @@ use crate::wire::messages::sync_group::SyncGroupRequest;
 use crate::wire::messages::sync_group::SyncGroupResponse;
 
 pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: SyncGroupRequest) -> Outcome<SyncGroupResponse> {
-    let refuse = |code: ErrorCode| {
-        Outcome::Reply(SyncGroupResponse { error_code: code.code(), ..SyncGroupResponse::default() })
-    };
+    let refuse =
+        |code: ErrorCode| Outcome::Reply(SyncGroupResponse { error_code: code.code(), ..SyncGroupResponse::default() });
     let names_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
     if ctx.api_version >= 5 && !names_protocol {
         return refuse(ErrorCode::INCONSISTENT_GROUP_PROTOCOL);

@@ -35,6 +35,7 @@ use bytestring::ByteString;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 /// What each member gets, as its leader wrote it.
@@ -44,11 +45,16 @@ pub(crate) type Assignments = BTreeMap<Arc<str>, Bytes>;
 const CONSUMER: &str = "consumer";
 
 /// Where a group stands. Kafka's `Dead` is a group that is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GroupState {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub enum GroupState {
+    /// Nobody is in it; there may be committed offsets.
     Empty,
+    /// It waits for its members to join.
     PreparingRebalance,
+    /// It waits for its leader's assignment.
     CompletingRebalance,
+    /// Each member knows what is its own.
     Stable,
 }
 
@@ -61,6 +67,12 @@ impl GroupState {
             Self::CompletingRebalance => "CompletingRebalance",
             Self::Stable => "Stable",
         }
+    }
+}
+
+impl fmt::Display for GroupState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -272,8 +284,7 @@ impl ClassicGroup {
         self.generation += 1;
         self.protocol_name = self.select_protocol();
         self.subscribed_topics = self.compute_subscribed_topics();
-        let state =
-            if self.members.is_empty() { GroupState::Empty } else { GroupState::CompletingRebalance };
+        let state = if self.members.is_empty() { GroupState::Empty } else { GroupState::CompletingRebalance };
         self.transition_to(state, now);
         self.pending_sync.clear();
     }

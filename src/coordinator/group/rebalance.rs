@@ -290,7 +290,12 @@ impl Rebalance<'_> {
     }
 
     /// The leader's assignment is in the log, or could not be written.
-    pub(crate) fn on_assigned(&mut self, generation: i32, mut assignments: Assignments, appended: Result<(), ErrorCode>) {
+    pub(crate) fn on_assigned(
+        &mut self,
+        generation: i32,
+        mut assignments: Assignments,
+        appended: Result<(), ErrorCode>,
+    ) {
         if self.group.state != GroupState::CompletingRebalance || self.group.generation != generation {
             return;
         }

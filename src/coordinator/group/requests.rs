@@ -226,11 +226,8 @@ impl Rebalance<'_> {
             group: self.group.id.to_string(),
             value: Some(self.group.to_value(|id, _| assignments.get(id).cloned().unwrap_or_default())),
         });
-        self.decision.then = Some(Then::Assign {
-            group: Arc::clone(&self.group.id),
-            generation: self.group.generation,
-            assignments,
-        });
+        self.decision.then =
+            Some(Then::Assign { group: Arc::clone(&self.group.id), generation: self.group.generation, assignments });
     }
 
     /// Takes in a `Heartbeat`.
