@@ -679,7 +679,7 @@ impl Crowd {
     }
 
     /// What is in the log says the same as what the coordinator knows.
-    fn check_replay(&mut self) {
+    fn check_replay(&self) {
         let before = self.cluster.engine.group_snapshot("g").unwrap();
         let saved = self.cluster.engine.save(self.cluster.now);
         let mut other = TestCluster::new(1);

@@ -17,7 +17,7 @@ use bytestring::ByteString;
 const CLASSIC: &str = "Classic";
 
 pub(super) fn handle(
-    state: &mut State,
+    state: &State,
     ctx: &RequestContext,
     request: ListGroupsRequest,
 ) -> Outcome<ListGroupsResponse> {

@@ -13,8 +13,6 @@
 mod member;
 mod rebalance;
 mod requests;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use member::Member;
 pub(super) use rebalance::Rebalance;

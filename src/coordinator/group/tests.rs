@@ -1,1 +1,0 @@
-//! Groups without a broker around them.
