@@ -9,7 +9,7 @@ use super::outcome::RequestContext;
 use super::outcome::Watch;
 use super::outcome::Woken;
 use super::state::State;
-use super::topics::NewTopic;
+use super::topics::Refusal;
 use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::Instant;
@@ -20,6 +20,7 @@ use crate::base::Rng;
 use crate::base::Seed;
 use crate::base::Timestamp;
 use crate::base::Uuid;
+use crate::config::NewTopic;
 use crate::coordinator::CoordinatorRecord;
 use crate::coordinator::Decision;
 use crate::coordinator::Effect;
@@ -75,14 +76,14 @@ impl State {
         if leader == BrokerId::NONE { Err(ErrorCode::COORDINATOR_NOT_AVAILABLE) } else { Ok(leader) }
     }
 
-    fn create_offsets_topic(&mut self) -> Result<(), super::topics::Refusal> {
+    fn create_offsets_topic(&mut self) -> Result<(), Refusal> {
         if self.topics.get(GROUP_METADATA).is_some() {
             return Ok(());
         }
         let config = self.broker_config(self.brokers.controller());
         let segment_bytes = config.offsets_topic_segment_bytes.to_string();
         let replication_factor = i16::try_from(config.offsets_topic_replication_factor).unwrap_or(i16::MAX);
-        let new = NewTopic { partitions: config.offsets_topic_num_partitions, ..NewTopic::new(GROUP_METADATA, 0) };
+        let new = NewTopic::new(GROUP_METADATA).partitions(config.offsets_topic_num_partitions);
         self.create_topic(
             new.replication_factor(replication_factor)
                 .config("cleanup.policy", "compact")

@@ -72,7 +72,6 @@ impl Cluster {
         Self { shell, tasks, transport, bootstrap, wait_deadline }
     }
 
-    #[cfg(test)]
     pub(super) fn shell(&self) -> &Shell {
         &self.shell
     }
@@ -161,10 +160,6 @@ impl Cluster {
     /// A view of a consumer group.
     pub fn group(&self, id: &str) -> Group<'_> {
         Group::new(self, id)
-    }
-
-    pub(super) fn shell(&self) -> &Shell {
-        &self.shell
     }
 
     /// A view of a partition as it is now; `None` when there is no such partition.
