@@ -55,6 +55,7 @@ pub mod base;
 pub mod broker;
 pub mod client;
 pub mod config;
+mod coordinator;
 pub mod guide;
 pub mod journal;
 pub mod log;

@@ -32,5 +32,8 @@ pub(super) const ON_TOPIC: i32 = set([READ, WRITE, CREATE, DELETE, ALTER, DESCRI
 pub(super) const ON_CLUSTER: i32 =
     set([CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS, IDEMPOTENT_WRITE]);
 
+/// Everything that can be done with a group (KIP-430).
+pub(super) const ON_GROUP: i32 = set([READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS]);
+
 /// The answer to a client that did not ask.
 pub(super) const NOT_ASKED: i32 = i32::MIN;

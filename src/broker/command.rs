@@ -51,7 +51,7 @@ impl Engine {
     /// [`Refusal`] when there is none of this name.
     pub fn delete_topic(&mut self, now: Instant, name: &str) -> Result<(), Refusal> {
         self.note(now, || format!("delete topic {name}"));
-        self.state.delete_topic(name)?;
+        self.state.delete_topic(now, name)?;
         self.wake_touched(now);
         Ok(())
     }

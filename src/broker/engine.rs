@@ -121,6 +121,7 @@ pub enum Output {
 #[derive(Debug)]
 struct Connection {
     broker: BrokerId,
+    host: Arc<str>,
     /// The correlation id and the journal's number of the request that is being handled.
     current: Option<(i32, u64)>,
     /// Whether the shell has been told to close it; nothing that still comes is looked at.
@@ -160,7 +161,8 @@ impl Engine {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         match input {
             Input::Connected { connection, broker, peer } => {
-                self.connections.insert(connection, Connection { broker, current: None, closing: false });
+                self.connections
+                    .insert(connection, Connection { broker, host: host_of(&peer), current: None, closing: false });
                 self.journal.record(now, Event::Connected { connection, broker, peer });
             }
             Input::Request { connection, header, request, body } => {
@@ -211,7 +213,15 @@ impl Engine {
         let api = request.api_key();
         let timestamp = self.state.timestamp(now);
         let Some(known) = self.connections.get_mut(&connection).filter(|known| !known.closing) else { return };
-        let ctx = RequestContext { now, timestamp, connection, broker: known.broker, api_version: header.api_version };
+        let ctx = RequestContext {
+            now,
+            timestamp,
+            connection,
+            broker: known.broker,
+            api_version: header.api_version,
+            client_id: header.client_id.clone(),
+            host: Arc::clone(&known.host),
+        };
         let correlation_id = header.correlation_id;
         let entry = RequestEntry { connection, broker: known.broker, api, header, body };
         let sequence = self.journal.record(now, Event::Request(entry));
@@ -310,8 +320,15 @@ impl Engine {
                 let outcome = (waiting.park.resume)(&mut self.state, &ctx, Woken::Changed);
                 self.settle(ctx, outcome);
             }
+            self.state.forget_reply(watch);
         }
     }
+}
+
+/// A peer's address without its port, as Java writes an address.
+fn host_of(peer: &str) -> Arc<str> {
+    let host = peer.rsplit_once(':').map_or(peer, |(host, _)| host);
+    format!("/{}", host.trim_matches(['[', ']'])).into()
 }
 
 impl std::fmt::Debug for Engine {

@@ -7,6 +7,9 @@ use crate::base::Instant;
 use crate::base::PartitionIndex;
 use crate::base::Timestamp;
 use crate::base::Uuid;
+use crate::coordinator::Ticket;
+use bytestring::ByteString;
+use std::sync::Arc;
 
 /// Who asks what of whom, and when.
 #[derive(Clone, Debug)]
@@ -21,6 +24,10 @@ pub(crate) struct RequestContext {
     pub(crate) broker: BrokerId,
     /// The version of the request.
     pub(crate) api_version: i16,
+    /// What the client calls itself.
+    pub(crate) client_id: Option<ByteString>,
+    /// The client's host, as Kafka writes it: `/127.0.0.1`.
+    pub(crate) host: Arc<str>,
 }
 
 /// What a handler decides.
@@ -63,6 +70,8 @@ pub(crate) enum Woken {
 pub(crate) enum Watch {
     /// A partition's log: records were appended, the high watermark or the leader moved, it was deleted.
     Partition(Uuid, PartitionIndex),
+    /// The answer of a coordinator.
+    Ticket(Ticket),
 }
 
 impl<R: 'static> Outcome<R> {

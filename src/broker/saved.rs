@@ -125,6 +125,7 @@ impl Engine {
         saved.topics.into_iter().try_for_each(|topic| restore_topic(&mut self.state, topic))?;
         // There may be logs to compact.
         self.state.schedule_cleaning(Instant::START);
+        self.state.load_groups(Instant::START);
         Ok(())
     }
 }

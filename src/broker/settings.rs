@@ -154,6 +154,9 @@ fn own_of(broker: &Broker, count: usize) -> Overrides {
         ("default.replication.factor", replication.clone()),
         ("offsets.topic.replication.factor", replication.clone()),
         ("transaction.state.log.replication.factor", replication),
+        // A test waits for nobody, and wants to see a member time out soon.
+        ("group.initial.rebalance.delay.ms", "0".to_owned()),
+        ("group.min.session.timeout.ms", "1".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

@@ -3,6 +3,7 @@
 //! Not here: anything that can be changed.
 
 use super::engine::Engine;
+use super::group_snapshot::GroupSnapshot;
 use super::state::State;
 use crate::base::BrokerId;
 use crate::base::Instant;
@@ -27,6 +28,9 @@ pub struct ClusterSnapshot {
     pub brokers: Vec<Broker>,
     /// The topics, by name.
     pub topics: Vec<TopicSnapshot>,
+    /// The groups, by id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupSnapshot>,
 }
 
 /// A topic.
@@ -69,6 +73,7 @@ impl Engine {
             timestamp: self.state.timestamp(now),
             brokers: self.state.brokers.iter().cloned().collect(),
             topics: self.state.topics.iter().map(|topic| snapshot_of(&self.state, topic)).collect(),
+            groups: self.group_snapshots(),
         }
     }
 
@@ -99,7 +104,8 @@ fn snapshot_of(state: &State, topic: &Topic) -> TopicSnapshot {
 impl fmt::Display for ClusterSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} brokers, {} topics", self.brokers.len(), self.topics.len())?;
-        for topic in &self.topics {
+        // Kafka's own topics have many partitions and say little to eyes.
+        for topic in self.topics.iter().filter(|topic| !topic.name.is_internal()) {
             writeln!(f, "{}", topic.name)?;
             for p in &topic.partitions {
                 writeln!(
@@ -114,6 +120,23 @@ impl fmt::Display for ClusterSnapshot {
                     p.isr,
                     p.replicas
                 )?;
+            }
+        }
+        for group in &self.groups {
+            writeln!(
+                f,
+                "group {}: {}, generation {}, {} members",
+                group.group_id,
+                group.state,
+                group.generation,
+                group.members.len()
+            )?;
+            for member in &group.members {
+                let assignment = member.assignment.iter().map(|(topic, partition)| format!("{topic}-{partition}"));
+                writeln!(f, "  {}: {:?}", member.member_id, assignment.collect::<Vec<_>>())?;
+            }
+            for row in &group.offsets {
+                writeln!(f, "  {}-{}: committed {}, lag {:?}", row.topic, row.partition, row.offset, row.lag)?;
             }
         }
         Ok(())

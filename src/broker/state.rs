@@ -2,6 +2,7 @@
 //!
 //! Not here: connections and waiting requests; those are the engine's. How topics come and go is in `topics`.
 
+use super::effects::Groups;
 use super::engine::EngineConfig;
 use super::fetch_session::FetchSessions;
 use super::fetch_session::Plan;
@@ -38,6 +39,7 @@ pub(crate) struct State {
     session_ids: Rng,
     pub(super) topic_ids: Rng,
     pub(super) next_producer_id: i64,
+    pub(super) groups: Groups,
     touched: BTreeSet<Watch>,
     /// When logs were last cleaned.
     pub(super) cleaned_at: Instant,
@@ -62,6 +64,7 @@ impl State {
             session_ids: config.seed.stream("fetch session ids"),
             topic_ids: config.seed.stream("topic ids"),
             next_producer_id: 0,
+            groups: Groups::new(config.seed),
             touched: BTreeSet::new(),
             cleaned_at: Instant::START,
             next_retention: Instant::START,

@@ -267,7 +267,7 @@ impl State {
     ///
     /// # Errors
     /// `UNKNOWN_TOPIC_OR_PARTITION`.
-    pub(crate) fn delete_topic(&mut self, name: &str) -> Result<Uuid, Refusal> {
+    pub(crate) fn delete_topic(&mut self, now: Instant, name: &str) -> Result<Uuid, Refusal> {
         let Some(topic) = self.topics.remove(name) else {
             let message = "This server does not host this topic-partition.";
             return Err(Refusal::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, message));
@@ -276,6 +276,7 @@ impl State {
             self.partitions.remove(&(topic.id, index));
             self.touch(Watch::Partition(topic.id, index));
         }
+        self.forget_offsets(now, name);
         Ok(topic.id)
     }
 
@@ -332,12 +333,14 @@ impl State {
 
     /// When something is due that nobody asked for.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        (!self.topics.is_empty()).then(|| self.next_retention.min(self.next_compaction))
+        let cleaning = (!self.topics.is_empty()).then(|| self.next_retention.min(self.next_compaction));
+        [cleaning, self.next_group_timeout()].into_iter().flatten().min()
     }
 
     /// Cleans logs when that is due.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if self.next_timeout().is_some_and(|due| due <= now) {
+        self.handle_group_timeouts(now);
+        if self.next_retention.min(self.next_compaction) <= now && !self.topics.is_empty() {
             self.clean_logs(now);
             self.schedule_cleaning(now);
         }

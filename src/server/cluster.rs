@@ -4,6 +4,7 @@ use super::builder::ClusterBuilder;
 use super::error::Error;
 use super::error::Result;
 use super::exchange::Exchange;
+use super::group::Group;
 use super::inspect;
 use super::inspect::Inspected;
 use super::record::Record;
@@ -73,7 +74,6 @@ impl Cluster {
         Self { shell, tasks, transport, bootstrap, wait_deadline }
     }
 
-    #[cfg(test)]
     pub(super) fn shell(&self) -> &Shell {
         &self.shell
     }
@@ -157,6 +157,11 @@ impl Cluster {
     /// A view of a topic.
     pub fn topic(&self, name: &str) -> Topic<'_> {
         Topic { cluster: self, name: name.to_owned() }
+    }
+
+    /// A view of a consumer group.
+    pub fn group(&self, id: &str) -> Group<'_> {
+        Group::new(self, id)
     }
 
     /// A view of a partition as it is now; `None` when there is no such partition.

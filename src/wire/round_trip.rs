@@ -14,6 +14,10 @@ use crate::wire::messages::Request;
 use crate::wire::messages::Response;
 use crate::wire::messages::consumer_protocol::ConsumerProtocolAssignment;
 use crate::wire::messages::consumer_protocol::ConsumerProtocolSubscription;
+use crate::wire::messages::group_records::GroupMetadataKey;
+use crate::wire::messages::group_records::GroupMetadataValue;
+use crate::wire::messages::group_records::OffsetCommitKey;
+use crate::wire::messages::group_records::OffsetCommitValue;
 use crate::wire::schema::MessageFacts;
 use bytes::Bytes;
 
@@ -55,6 +59,12 @@ fn for_every_version(mut check: impl FnMut(&MessageFacts, Rewrite<'_>, i16)) {
         check(&ConsumerProtocolSubscription::FACTS, &rewrite::<ConsumerProtocolSubscription>, version);
         check(&ConsumerProtocolAssignment::FACTS, &rewrite::<ConsumerProtocolAssignment>, version);
     }
+    for version in OffsetCommitValue::FACTS.versions.iter() {
+        check(&OffsetCommitValue::FACTS, &rewrite::<OffsetCommitValue>, version);
+        check(&GroupMetadataValue::FACTS, &rewrite::<GroupMetadataValue>, version);
+    }
+    check(&OffsetCommitKey::FACTS, &rewrite::<OffsetCommitKey>, 1);
+    check(&GroupMetadataKey::FACTS, &rewrite::<GroupMetadataKey>, 2);
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //!   <https://kafka.apache.org/protocol#The_Messages_DeleteTopics>.
 
 use crate::base::ErrorCode;
+use crate::base::Instant;
 use crate::base::Uuid;
 use crate::broker::outcome::Outcome;
 use crate::broker::outcome::RequestContext;
@@ -60,7 +61,7 @@ pub(super) fn handle(
         // Kafka's controller finds the deadline passed before it looks at the request.
         return refuse_all(ErrorCode::REQUEST_TIMED_OUT, asked);
     }
-    let rows = delete(state, asked).into_iter().map(|(name, topic_id, deleted)| {
+    let rows = delete(state, ctx.now, asked).into_iter().map(|(name, topic_id, deleted)| {
         let (error_code, error_message) = match deleted {
             Ok(()) => (ErrorCode::NONE, None),
             Err(refusal) => (refusal.code, Some(refusal.message.into())),
@@ -80,7 +81,7 @@ fn reply(responses: Vec<DeletableTopicResult>) -> Outcome<DeleteTopicsResponse> 
     Outcome::Reply(DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() })
 }
 
-fn delete(state: &mut State, asked: Vec<DeleteTopicState>) -> Vec<Row> {
+fn delete(state: &mut State, now: Instant, asked: Vec<DeleteTopicState>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut counts: IndexMap<Named, usize> = IndexMap::new();
     for topic in asked {
@@ -104,8 +105,8 @@ fn delete(state: &mut State, asked: Vec<DeleteTopicState>) -> Vec<Row> {
                 (Some(name.clone()), Uuid::ZERO, invalid_request("Duplicate topic name."))
             }
             Named::ById(id) if *count > 1 => (None, *id, invalid_request("Duplicate topic id.")),
-            Named::ByName(name) => delete_by_name(state, &counts, name),
-            Named::ById(id) => match delete_by_id(state, &counts, *id) {
+            Named::ByName(name) => delete_by_name(state, now, &counts, name),
+            Named::ById(id) => match delete_by_id(state, now, &counts, *id) {
                 Some(row) => row,
                 None => continue,
             },
@@ -115,21 +116,21 @@ fn delete(state: &mut State, asked: Vec<DeleteTopicState>) -> Vec<Row> {
     rows
 }
 
-fn delete_by_name(state: &mut State, counts: &IndexMap<Named, usize>, name: &ByteString) -> Row {
+fn delete_by_name(state: &mut State, now: Instant, counts: &IndexMap<Named, usize>, name: &ByteString) -> Row {
     if let Some(id) = state.topics.get(name).map(|topic| topic.id) {
         if counts.contains_key(&Named::ById(id)) {
             let message = "The provided topic name maps to an ID that was already supplied.";
             return (Some(name.clone()), id, invalid_request(message));
         }
     }
-    match state.delete_topic(name) {
+    match state.delete_topic(now, name) {
         Ok(id) => (Some(name.clone()), id, Ok(())),
         Err(refusal) => (Some(name.clone()), Uuid::ZERO, Err(refusal)),
     }
 }
 
 /// `None` when the request names the topic by its name too: that row answers for both.
-fn delete_by_id(state: &mut State, counts: &IndexMap<Named, usize>, id: Uuid) -> Option<Row> {
+fn delete_by_id(state: &mut State, now: Instant, counts: &IndexMap<Named, usize>, id: Uuid) -> Option<Row> {
     let Some(topic) = state.topics.by_id(id) else {
         let message = "This server does not host this topic ID.";
         return Some((None, id, Err(Refusal::new(ErrorCode::UNKNOWN_TOPIC_ID, message))));
@@ -138,7 +139,7 @@ fn delete_by_id(state: &mut State, counts: &IndexMap<Named, usize>, id: Uuid) ->
     if counts.get(&Named::ByName(name.clone())) == Some(&1) {
         return None;
     }
-    let deleted = state.delete_topic(&name).map(drop);
+    let deleted = state.delete_topic(now, &name).map(drop);
     Some((Some(name), id, deleted))
 }
 

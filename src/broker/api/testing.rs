@@ -24,6 +24,7 @@ use crate::wire::RequestMessage;
 use crate::wire::Response;
 use crate::wire::batch::Batch;
 use crate::wire::batch::BatchBuilder;
+use crate::wire::messages::find_coordinator::FindCoordinatorRequest;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
@@ -195,6 +196,14 @@ impl TestCluster {
             self.drain();
         }
         self.now = until;
+    }
+
+    /// Asks for the coordinator of a group, which makes the offsets topic, and returns its node id.
+    pub(super) fn coordinator(&mut self, group: &str) -> i32 {
+        let request = FindCoordinatorRequest { key: group.into(), ..FindCoordinatorRequest::default() };
+        let response = self.ask(3, request);
+        assert_eq!(response.error_code, 0);
+        response.node_id
     }
 
     fn drain(&mut self) {

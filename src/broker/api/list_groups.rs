@@ -1,0 +1,35 @@
+//! `ListGroups` (key 16): list the groups that a broker coordinates.
+//!
+//! * Needs `DESCRIBE` on the cluster, or on each group.
+//! * No errors.
+//! * Filters are read in any case of letters; a state or type that does not exist fits no group.
+//! * Source: KIP-518, KIP-848, `GroupMetadataManager.listGroups`,
+//!   <https://kafka.apache.org/protocol#The_Messages_ListGroups>.
+
+use crate::broker::outcome::Outcome;
+use crate::broker::outcome::RequestContext;
+use crate::broker::state::State;
+use crate::wire::messages::list_groups::ListGroupsRequest;
+use crate::wire::messages::list_groups::ListGroupsResponse;
+use crate::wire::messages::list_groups::ListedGroup;
+use bytestring::ByteString;
+
+const CLASSIC: &str = "Classic";
+
+pub(super) fn handle(state: &State, ctx: &RequestContext, request: ListGroupsRequest) -> Outcome<ListGroupsResponse> {
+    let fits = |filter: &[ByteString], name: &str| {
+        filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
+    };
+    let groups = state.coordinators_of(ctx.broker).flat_map(|coordinator| coordinator.groups());
+    let groups = groups
+        .filter(|(_, group)| fits(&request.states_filter, group.state().name()))
+        .filter(|_| fits(&request.types_filter, CLASSIC))
+        .map(|(id, group)| ListedGroup {
+            group_id: id.into(),
+            protocol_type: group.protocol_type().into(),
+            group_state: group.state().name().into(),
+            group_type: CLASSIC.into(),
+            ..ListedGroup::default()
+        });
+    Outcome::Reply(ListGroupsResponse { groups: groups.collect(), ..ListGroupsResponse::default() })
+}

@@ -1,0 +1,375 @@
+//! Where logs and coordinators meet: records that a coordinator decides on are appended to its partition of
+//! `__consumer_offsets`, and answers that it gives are handed to the requests that wait.
+//!
+//! Not here: what a coordinator decides.
+
+use super::outcome::Outcome;
+use super::outcome::Park;
+use super::outcome::RequestContext;
+use super::outcome::Watch;
+use super::outcome::Woken;
+use super::state::State;
+use super::topics::Refusal;
+use crate::base::BrokerId;
+use crate::base::ErrorCode;
+use crate::base::Instant;
+use crate::base::LeaderEpoch;
+use crate::base::Offset;
+use crate::base::PartitionIndex;
+use crate::base::Rng;
+use crate::base::Seed;
+use crate::base::Timestamp;
+use crate::base::Uuid;
+use crate::config::NewTopic;
+use crate::coordinator::CoordinatorRecord;
+use crate::coordinator::Decision;
+use crate::coordinator::Effect;
+use crate::coordinator::GroupCoordinator;
+use crate::coordinator::Moment;
+use crate::coordinator::OffsetAndMetadata;
+use crate::coordinator::Reply;
+use crate::coordinator::Ticket;
+use crate::coordinator::partition_of;
+use crate::log::AppendOrigin;
+use crate::wire::batch::BatchBuilder;
+use std::collections::BTreeMap;
+
+/// The topic in which coordinators keep what they know.
+pub(crate) const GROUP_METADATA: &str = "__consumer_offsets";
+
+/// The group coordinators of all brokers, and the answers that nobody has taken yet.
+pub(super) struct Groups {
+    coordinators: BTreeMap<PartitionIndex, Loaded>,
+    replies: BTreeMap<Ticket, Reply>,
+    next_ticket: u64,
+    member_ids: Rng,
+}
+
+/// A coordinator that has read its partition, as a certain leader of it.
+struct Loaded {
+    topic: Uuid,
+    leader: BrokerId,
+    leader_epoch: LeaderEpoch,
+    coordinator: GroupCoordinator,
+}
+
+impl Groups {
+    pub(super) fn new(seed: Seed) -> Self {
+        Self {
+            coordinators: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            next_ticket: 0,
+            member_ids: seed.stream("member ids"),
+        }
+    }
+}
+
+impl State {
+    /// The broker that coordinates a group; makes the offsets topic if there is none yet.
+    ///
+    /// # Errors
+    /// `COORDINATOR_NOT_AVAILABLE` when the topic cannot be made or the partition has no leader.
+    pub(crate) fn find_group_coordinator(&mut self, group: &str) -> Result<BrokerId, ErrorCode> {
+        self.create_offsets_topic().map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
+        let (topic, partition) = self.group_partition(group).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
+        let leader = self.find_partition(topic, partition).map_or(BrokerId::NONE, |log| log.leader());
+        if leader == BrokerId::NONE { Err(ErrorCode::COORDINATOR_NOT_AVAILABLE) } else { Ok(leader) }
+    }
+
+    fn create_offsets_topic(&mut self) -> Result<(), Refusal> {
+        if self.topics.get(GROUP_METADATA).is_some() {
+            return Ok(());
+        }
+        let config = self.broker_config(self.brokers.controller());
+        let segment_bytes = config.offsets_topic_segment_bytes.to_string();
+        let replication_factor = i16::try_from(config.offsets_topic_replication_factor).unwrap_or(i16::MAX);
+        let new = NewTopic::new(GROUP_METADATA).partitions(config.offsets_topic_num_partitions);
+        self.create_topic(
+            new.replication_factor(replication_factor)
+                .config("cleanup.policy", "compact")
+                .config("compression.type", "producer")
+                .config("segment.bytes", segment_bytes),
+        )
+    }
+
+    /// Where the state of a group is kept.
+    fn group_partition(&self, group: &str) -> Option<(Uuid, PartitionIndex)> {
+        let topic = self.topics.get(GROUP_METADATA)?;
+        Some((topic.id, partition_of(group, topic.partitions().len())))
+    }
+
+    /// The coordinator of a group on `ctx`'s broker, with what it is told.
+    ///
+    /// # Errors
+    /// `NOT_COORDINATOR` when another broker is that.
+    pub(crate) fn group_coordinator(
+        &mut self,
+        ctx: &RequestContext,
+        group: &str,
+    ) -> Result<(&mut GroupCoordinator, Moment<'_>), ErrorCode> {
+        let (topic, partition) = self.group_partition(group).ok_or(ErrorCode::NOT_COORDINATOR)?;
+        let log = self.find_partition(topic, partition).ok_or(ErrorCode::NOT_COORDINATOR)?;
+        if log.leader() != ctx.broker {
+            return Err(ErrorCode::NOT_COORDINATOR);
+        }
+        self.load(ctx.now, topic, partition);
+        let timestamp = self.timestamp(ctx.now);
+        let loaded = self.groups.coordinators.get_mut(&partition).ok_or(ErrorCode::NOT_COORDINATOR)?;
+        let moment = Moment { now: ctx.now, timestamp, config: self.settings.broker(ctx.broker) };
+        Ok((&mut loaded.coordinator, moment))
+    }
+
+    /// The coordinator of a group, wherever it is, made if need be.
+    ///
+    /// # Errors
+    /// `COORDINATOR_NOT_AVAILABLE`.
+    pub(super) fn start_group_coordinator(
+        &mut self,
+        now: Instant,
+        group: &str,
+    ) -> Result<&GroupCoordinator, ErrorCode> {
+        self.find_group_coordinator(group)?;
+        let (topic, partition) = self.group_partition(group).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
+        self.load(now, topic, partition);
+        self.coordinator_of(group).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)
+    }
+
+    /// Has the coordinator of a partition read its log, unless it has, as the leader that it is now.
+    fn load(&mut self, now: Instant, topic: Uuid, partition: PartitionIndex) {
+        let Some(log) = self.find_partition(topic, partition) else { return };
+        let (leader, leader_epoch) = (log.leader(), log.leader_epoch());
+        if let Some(loaded) = self.groups.coordinators.get(&partition) {
+            if (loaded.topic, loaded.leader, loaded.leader_epoch) == (topic, leader, leader_epoch) {
+                return;
+            }
+        }
+        let Some(log) = self.find_partition(topic, partition).and_then(|log| log.leader_replica()) else { return };
+        let log = log.log();
+        let mut coordinator = GroupCoordinator::default();
+        for batch in log.batches(log.log_start_offset()).filter(|batch| !batch.header.is_control()) {
+            for record in batch.records().into_iter().flatten().flatten() {
+                let Some(key) = &record.key else { continue };
+                // What cannot be read is not ours: Kafka logs a warning and goes on too.
+                if let Ok(Some(record)) = CoordinatorRecord::decode(key, record.value.as_ref()) {
+                    coordinator.replay(&record);
+                }
+            }
+        }
+        let timestamp = self.timestamp(now);
+        coordinator.start(&Moment { now, timestamp, config: self.settings.broker(leader) });
+        let loaded = Loaded { topic, leader, leader_epoch, coordinator };
+        if let Some(before) = self.groups.coordinators.insert(partition, loaded) {
+            let at = Moment { now, timestamp, config: self.settings.broker(before.leader) };
+            let decision = before.coordinator.unload(&at, ErrorCode::NOT_COORDINATOR);
+            self.hand_out(decision.effects);
+        }
+    }
+
+    /// Has all coordinators read their logs, after those came from a file.
+    pub(super) fn load_groups(&mut self, now: Instant) {
+        let Some(topic) = self.topics.get(GROUP_METADATA) else { return };
+        let (id, partitions) = (topic.id, topic.partitions());
+        for partition in partitions {
+            let log = self.find_partition(id, partition);
+            if log.is_some_and(|log| log.leader() != BrokerId::NONE && log.log_end_offset().0 > 0) {
+                self.load(now, id, partition);
+            }
+        }
+    }
+
+    /// Appends the records of a group's coordinator and takes them in, all or none.
+    ///
+    /// # Errors
+    /// What clients are told when the log refuses; nothing has changed then.
+    pub(crate) fn write_group_records(
+        &mut self,
+        now: Instant,
+        group: &str,
+        records: &[CoordinatorRecord],
+    ) -> Result<(), ErrorCode> {
+        let (_, partition) = self.group_partition(group).ok_or(ErrorCode::NOT_COORDINATOR)?;
+        self.write_records(now, partition, records)
+    }
+
+    fn write_records(
+        &mut self,
+        now: Instant,
+        partition: PartitionIndex,
+        records: &[CoordinatorRecord],
+    ) -> Result<(), ErrorCode> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let timestamp = self.timestamp(now);
+        let mut builder = BatchBuilder::new();
+        for record in records {
+            let (key, value) = record.encode()?;
+            builder.append(timestamp, Some(&key), value.as_deref(), &[]);
+        }
+        let batch = builder.build().map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)?;
+        let loaded = self.groups.coordinators.get_mut(&partition).ok_or(ErrorCode::NOT_COORDINATOR)?;
+        let log = self.partitions.get_mut(&(loaded.topic, partition)).ok_or(ErrorCode::NOT_COORDINATOR)?;
+        log.append_batch(loaded.leader, timestamp, batch, AppendOrigin::Coordinator, -1)
+            .map_err(|error| told_to_clients(error.code))?;
+        records.iter().for_each(|record| loaded.coordinator.replay_own(record));
+        let watch = Watch::Partition(loaded.topic, partition);
+        self.touch(watch);
+        Ok(())
+    }
+
+    /// Does what the coordinator of a group has decided.
+    pub(crate) fn carry_out(&mut self, now: Instant, group: &str, decision: Decision) {
+        if let Some((_, partition)) = self.group_partition(group) {
+            self.carry_out_at(now, partition, decision);
+        }
+    }
+
+    fn carry_out_at(&mut self, now: Instant, partition: PartitionIndex, mut decision: Decision) {
+        loop {
+            let appended = self.write_records(now, partition, &decision.records);
+            self.hand_out(decision.effects);
+            let Some(then) = decision.then else { return };
+            let timestamp = self.timestamp(now);
+            let Some(loaded) = self.groups.coordinators.get_mut(&partition) else { return };
+            let at = Moment { now, timestamp, config: self.settings.broker(loaded.leader) };
+            decision = loaded.coordinator.on_appended(&at, then, appended);
+        }
+    }
+
+    fn hand_out(&mut self, effects: Vec<Effect>) {
+        for Effect::Complete(ticket, reply) in effects {
+            self.groups.replies.insert(ticket, reply);
+            self.touch(Watch::Ticket(ticket));
+        }
+    }
+
+    /// A ticket for a request that may have to wait.
+    pub(crate) fn new_ticket(&mut self) -> Ticket {
+        self.groups.next_ticket += 1;
+        Ticket(self.groups.next_ticket)
+    }
+
+    /// The random part of a member id.
+    pub(crate) fn new_member_uuid(&mut self) -> String {
+        let Uuid(bytes) = super::state::random_uuid(&mut self.groups.member_ids);
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    }
+
+    /// Answers a request with what its ticket gets, now or later.
+    pub(crate) fn await_reply<R: 'static>(&mut self, ticket: Ticket, pick: fn(Reply) -> Option<R>) -> Outcome<R> {
+        match self.groups.replies.remove(&ticket) {
+            Some(reply) => pick(reply).map_or(Outcome::Close("a coordinator mixed up its answers"), Outcome::Reply),
+            None => Outcome::Park(Park {
+                watch: vec![Watch::Ticket(ticket)],
+                // The coordinator has its own deadlines.
+                deadline: Instant::FAR_FUTURE,
+                resume: Box::new(move |state, _, _: Woken| state.await_reply(ticket, pick)),
+            }),
+        }
+    }
+
+    /// Drops an answer whose request is gone.
+    pub(super) fn forget_reply(&mut self, watch: Watch) {
+        if let Watch::Ticket(ticket) = watch {
+            self.groups.replies.remove(&ticket);
+        }
+    }
+
+    /// Deletes the offsets of a topic that has been deleted.
+    pub(super) fn forget_offsets(&mut self, now: Instant, topic: &str) {
+        if topic == GROUP_METADATA {
+            self.unload_groups(now);
+            return;
+        }
+        let partitions: Vec<PartitionIndex> = self.groups.coordinators.keys().copied().collect();
+        for partition in partitions {
+            let loaded = self.groups.coordinators.get(&partition);
+            let records = loaded.map_or_else(Vec::new, |loaded| loaded.coordinator.forget_topic(topic));
+            // Where the log refuses, the offsets stay until they expire.
+            let _ = self.write_records(now, partition, &records);
+        }
+    }
+
+    fn unload_groups(&mut self, now: Instant) {
+        let timestamp = self.timestamp(now);
+        for loaded in std::mem::take(&mut self.groups.coordinators).into_values() {
+            let at = Moment { now, timestamp, config: self.settings.broker(loaded.leader) };
+            let decision = loaded.coordinator.unload(&at, ErrorCode::NOT_COORDINATOR);
+            self.hand_out(decision.effects);
+        }
+    }
+
+    /// The loaded coordinators that `broker` is.
+    pub(crate) fn coordinators_of(&self, broker: BrokerId) -> impl Iterator<Item = &GroupCoordinator> {
+        let loaded = self.groups.coordinators.values();
+        loaded.filter(move |loaded| loaded.leader == broker).map(|loaded| &loaded.coordinator)
+    }
+
+    /// The coordinator of a group, whichever broker is that, if it has been asked anything yet.
+    pub(super) fn coordinator_of(&self, group: &str) -> Option<&GroupCoordinator> {
+        let (_, partition) = self.group_partition(group)?;
+        self.groups.coordinators.get(&partition).map(|loaded| &loaded.coordinator)
+    }
+
+    /// All loaded coordinators.
+    pub(super) fn coordinators(&self) -> impl Iterator<Item = &GroupCoordinator> {
+        self.groups.coordinators.values().map(|loaded| &loaded.coordinator)
+    }
+
+    pub(super) fn next_group_timeout(&self) -> Option<Instant> {
+        self.coordinators().filter_map(GroupCoordinator::next_timeout).min()
+    }
+
+    pub(super) fn handle_group_timeouts(&mut self, now: Instant) {
+        let partitions: Vec<PartitionIndex> = self.groups.coordinators.keys().copied().collect();
+        let timestamp = self.timestamp(now);
+        for partition in partitions {
+            while let Some(loaded) = self.groups.coordinators.get_mut(&partition) {
+                let at = Moment { now, timestamp, config: self.settings.broker(loaded.leader) };
+                let Some(decision) = loaded.coordinator.handle_timeout(&at) else { break };
+                self.carry_out_at(now, partition, decision);
+            }
+        }
+    }
+}
+
+/// An offset that is committed without a client.
+pub(super) fn offset_record(
+    commit_timestamp: Timestamp,
+    group: &str,
+    topic: &str,
+    topic_id: Uuid,
+    partition: PartitionIndex,
+    offset: Offset,
+) -> CoordinatorRecord {
+    let committed = OffsetAndMetadata {
+        offset,
+        leader_epoch: LeaderEpoch::NONE,
+        metadata: String::new(),
+        commit_timestamp,
+        expire_timestamp: Timestamp::NONE,
+        topic_id,
+    };
+    CoordinatorRecord::Offset {
+        group: group.to_owned(),
+        topic: topic.to_owned(),
+        partition,
+        value: Some(committed.to_value()),
+    }
+}
+
+/// Source: `CoordinatorOperationExceptionHelper`, `appendGroupMetadataErrorToResponseError`.
+fn told_to_clients(code: ErrorCode) -> ErrorCode {
+    match code {
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+        | ErrorCode::NOT_ENOUGH_REPLICAS
+        | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+        | ErrorCode::REQUEST_TIMED_OUT => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::KAFKA_STORAGE_ERROR => ErrorCode::NOT_COORDINATOR,
+        ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE | ErrorCode::INVALID_FETCH_SIZE => {
+            ErrorCode::UNKNOWN_SERVER_ERROR
+        }
+        code => code,
+    }
+}

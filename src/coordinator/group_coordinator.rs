@@ -1,0 +1,378 @@
+//! The coordinator of the groups of one partition of `__consumer_offsets`.
+//!
+//! Not here: the rules of a group (`group`), the bytes of records (`records`).
+
+use super::CoordinatorRecord;
+use super::Decision;
+use super::Moment;
+use super::OffsetAndMetadata;
+use super::Then;
+use super::Ticket;
+use super::group::ClassicGroup;
+use super::group::GroupState;
+use super::group::Joining;
+use super::group::Rebalance;
+use super::offsets::Offsets;
+use super::timers::Timers;
+use crate::base::ErrorCode;
+use crate::base::Instant;
+use crate::base::PartitionIndex;
+use crate::base::Timestamp;
+use crate::base::Uuid;
+use crate::wire::messages::heartbeat::HeartbeatRequest;
+use crate::wire::messages::leave_group::MemberIdentity;
+use crate::wire::messages::sync_group::SyncGroupRequest;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a coordinator's deadlines are for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Deadline {
+    /// A group has waited long enough for members to join.
+    Join(Arc<str>),
+    /// A group has waited long enough for members to ask for their assignment.
+    Sync(Arc<str>),
+    /// A member of a group was silent for its session time-out.
+    Session(Arc<str>, Arc<str>),
+    /// It is time to look for expired offsets.
+    Expiry,
+}
+
+/// The groups of one partition of `__consumer_offsets` and their offsets.
+#[derive(Debug, Default)]
+pub(crate) struct GroupCoordinator {
+    groups: BTreeMap<String, ClassicGroup>,
+    offsets: Offsets,
+    timers: Timers<Deadline>,
+}
+
+/// The partition of `__consumer_offsets` that keeps a group, of so many.
+///
+/// Source: `GroupCoordinatorService.partitionFor`, `Utils.abs` of `String.hashCode`.
+pub(crate) fn partition_of(group: &str, partitions: usize) -> PartitionIndex {
+    let hash = group.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
+    let positive = if hash == i32::MIN { 0 } else { hash.abs() };
+    let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+    PartitionIndex(positive.checked_rem(partitions).unwrap_or(0))
+}
+
+impl GroupCoordinator {
+    /// Takes in a record, of the log or one that has just been appended.
+    pub(crate) fn replay(&mut self, record: &CoordinatorRecord) {
+        match record {
+            CoordinatorRecord::Offset { group, topic, partition, value } => {
+                // Whoever commits without a group has one all the same, with nobody in it.
+                if let Some(value) = value {
+                    let since = Timestamp(value.commit_timestamp);
+                    self.groups.entry(group.clone()).or_insert_with(|| ClassicGroup::new(group, since));
+                }
+                self.offsets.replay(group, topic, *partition, value.as_ref());
+            }
+            CoordinatorRecord::Group { group, value: Some(value) } => {
+                self.groups.insert(group.clone(), ClassicGroup::of_value(group, value));
+            }
+            CoordinatorRecord::Group { group, value: None } => {
+                self.groups.remove(group);
+            }
+        }
+    }
+
+    /// Takes in a record that this coordinator decided on: of a group, it knows already.
+    pub(crate) fn replay_own(&mut self, record: &CoordinatorRecord) {
+        if !matches!(record, CoordinatorRecord::Group { value: Some(_), .. }) {
+            self.replay(record);
+        }
+    }
+
+    /// Begins to work, after all records were replayed: members have their session time-out to say something.
+    pub(crate) fn start(&mut self, at: &Moment<'_>) {
+        self.schedule_expiry(at);
+        let mut decision = Decision::default();
+        for group in self.groups.values_mut() {
+            let ids: Vec<Arc<str>> = group.members.keys().cloned().collect();
+            let mut rebalance = Rebalance { group, timers: &mut self.timers, at, decision: &mut decision };
+            ids.iter().for_each(|id| rebalance.renew_session(id));
+        }
+    }
+
+    fn schedule_expiry(&mut self, at: &Moment<'_>) {
+        let interval = at.config.offsets_retention_check_interval_ms.max(1);
+        self.timers.schedule(Deadline::Expiry, at.now.plus_ms(interval));
+    }
+
+    /// The next deadline.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Does one thing that is due; `None` when nothing is.
+    pub(crate) fn handle_timeout(&mut self, at: &Moment<'_>) -> Option<Decision> {
+        let mut decision = Decision::default();
+        match self.timers.pop_due(at.now)? {
+            Deadline::Join(group) => self.with(&group, at, &mut decision, |group| group.on_join_deadline()),
+            Deadline::Sync(group) => self.with(&group, at, &mut decision, |group| group.on_sync_deadline()),
+            Deadline::Session(group, member) => {
+                self.with(&group, at, &mut decision, |group| group.on_session_deadline(&member))
+            }
+            Deadline::Expiry => {
+                self.schedule_expiry(at);
+                decision.records = self.expired(at);
+                Some(())
+            }
+        };
+        Some(decision)
+    }
+
+    fn with<T>(
+        &mut self,
+        group: &str,
+        at: &Moment<'_>,
+        decision: &mut Decision,
+        act: impl FnOnce(&mut Rebalance<'_>) -> T,
+    ) -> Option<T> {
+        let group = self.groups.get_mut(group)?;
+        Some(act(&mut Rebalance { group, timers: &mut self.timers, at, decision }))
+    }
+
+    /// Goes on with what waited for records to be appended.
+    pub(crate) fn on_appended(&mut self, at: &Moment<'_>, then: Then, appended: Result<(), ErrorCode>) -> Decision {
+        let mut decision = Decision::default();
+        match then {
+            Then::Assign { group, generation, assignments } => {
+                self.with(&group, at, &mut decision, |group| group.on_assigned(generation, assignments, appended))
+            }
+            Then::Replaced(replaced) => {
+                let group = Arc::clone(&replaced.group);
+                self.with(&group, at, &mut decision, |group| group.on_replaced(*replaced, appended))
+            }
+        };
+        decision
+    }
+
+    /// Answers everybody who waits with an error, because the coordinator is elsewhere now.
+    pub(crate) fn unload(mut self, at: &Moment<'_>, code: ErrorCode) -> Decision {
+        let mut decision = Decision::default();
+        for group in self.groups.values_mut() {
+            Rebalance { group, timers: &mut self.timers, at, decision: &mut decision }.unload(code);
+        }
+        decision
+    }
+
+    /// A client wants to become or to stay a member; the answer comes to its ticket.
+    pub(crate) fn join(&mut self, at: &Moment<'_>, joining: &Joining<'_>) -> Decision {
+        let mut decision = Decision::default();
+        let (id, member_id) = (&*joining.request.group_id, &*joining.request.member_id);
+        if !self.groups.contains_key(id) {
+            if !member_id.is_empty() {
+                decision.refuse_join(joining.ticket, member_id, ErrorCode::UNKNOWN_MEMBER_ID);
+                return decision;
+            }
+            let group = ClassicGroup::new(id, at.timestamp);
+            decision.records.push(CoordinatorRecord::Group {
+                group: id.to_owned(),
+                value: Some(group.to_value(|_, member| member.assignment.clone())),
+            });
+            self.groups.insert(id.to_owned(), group);
+        }
+        self.with(id, at, &mut decision, |group| group.join(joining));
+        decision
+    }
+
+    /// A member asks for its assignment; the answer comes to its ticket.
+    pub(crate) fn sync(&mut self, at: &Moment<'_>, request: &SyncGroupRequest, ticket: Ticket) -> Decision {
+        let mut decision = Decision::default();
+        let found = self.with(&request.group_id, at, &mut decision, |group| group.sync(request, ticket));
+        if found.is_none() {
+            decision.refuse_sync(ticket, ErrorCode::UNKNOWN_MEMBER_ID);
+        }
+        decision
+    }
+
+    /// A member says that it lives.
+    ///
+    /// # Errors
+    /// In Kafka's order: `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`, `ILLEGAL_GENERATION`, `REBALANCE_IN_PROGRESS`.
+    pub(crate) fn heartbeat(&mut self, at: &Moment<'_>, request: &HeartbeatRequest) -> Result<(), ErrorCode> {
+        let mut decision = Decision::default();
+        let found = self.with(&request.group_id, at, &mut decision, |group| group.heartbeat(request));
+        found.unwrap_or(Err(ErrorCode::UNKNOWN_MEMBER_ID))
+    }
+
+    /// Members leave; the results are in their order.
+    pub(crate) fn leave(
+        &mut self,
+        at: &Moment<'_>,
+        group: &str,
+        members: &[MemberIdentity],
+    ) -> (Decision, Vec<Result<(), ErrorCode>>) {
+        let mut decision = Decision::default();
+        let results = self.with(group, at, &mut decision, |group| group.leave(members));
+        let results = results.unwrap_or_else(|| vec![Err(ErrorCode::UNKNOWN_MEMBER_ID); members.len()]);
+        (decision, results)
+    }
+
+    /// Checks that offsets may be committed, and takes it as a sign of life.
+    ///
+    /// # Errors
+    /// In Kafka's order: `GROUP_ID_NOT_FOUND` (from version 9 on) or `ILLEGAL_GENERATION` where there is no such
+    /// group, then those of [`ClassicGroup`].
+    ///
+    /// Source: `OffsetMetadataManager.validateOffsetCommit`.
+    pub(crate) fn check_offset_commit(
+        &mut self,
+        at: &Moment<'_>,
+        group: &str,
+        member_id: &str,
+        instance_id: Option<&str>,
+        generation: i32,
+        api_version: i16,
+    ) -> Result<(), ErrorCode> {
+        let mut decision = Decision::default();
+        let checked = self.with(group, at, &mut decision, |rebalance| {
+            rebalance.group.check_offset_commit(member_id, instance_id, generation)?;
+            if matches!(rebalance.group.state(), GroupState::Stable | GroupState::PreparingRebalance) {
+                rebalance.renew_session(member_id);
+            }
+            Ok(())
+        });
+        match checked {
+            Some(checked) => checked,
+            None if generation < 0 => Ok(()),
+            None if api_version >= 9 => Err(ErrorCode::GROUP_ID_NOT_FOUND),
+            None => Err(ErrorCode::ILLEGAL_GENERATION),
+        }
+    }
+
+    /// A group, if there is one.
+    pub(crate) fn group(&self, id: &str) -> Option<&ClassicGroup> {
+        self.groups.get(id)
+    }
+
+    /// All groups, by id.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (&str, &ClassicGroup)> {
+        self.groups.iter().map(|(id, group)| (id.as_str(), group))
+    }
+
+    /// A committed offset.
+    pub(crate) fn offset(
+        &self,
+        group: &str,
+        topic: &str,
+        topic_id: Uuid,
+        partition: PartitionIndex,
+    ) -> Option<&OffsetAndMetadata> {
+        self.offsets.get(group, topic, topic_id, partition)
+    }
+
+    /// All committed offsets of a group, by topic and partition.
+    pub(crate) fn offsets_of(&self, group: &str) -> impl Iterator<Item = (&str, PartitionIndex, &OffsetAndMetadata)> {
+        self.offsets.of_group(group)
+    }
+
+    /// The records that delete a group and its offsets.
+    ///
+    /// # Errors
+    /// `GROUP_ID_NOT_FOUND`, `NON_EMPTY_GROUP`.
+    pub(crate) fn delete_group(&self, id: &str) -> Result<Vec<CoordinatorRecord>, ErrorCode> {
+        let group = self.groups.get(id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
+        if group.state() != GroupState::Empty {
+            return Err(ErrorCode::NON_EMPTY_GROUP);
+        }
+        let offsets = self.offsets.of_group(id).map(|(topic, partition, _)| forget(id, topic, partition));
+        let mut records: Vec<CoordinatorRecord> = offsets.collect();
+        records.push(CoordinatorRecord::Group { group: id.to_owned(), value: None });
+        Ok(records)
+    }
+
+    /// Checks that offsets of a group may be deleted.
+    ///
+    /// # Errors
+    /// `GROUP_ID_NOT_FOUND`, `NON_EMPTY_GROUP` for groups that are no consumers.
+    pub(crate) fn check_offset_delete(&self, id: &str) -> Result<(), ErrorCode> {
+        let group = self.groups.get(id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
+        let may = group.state() == GroupState::Empty || group.is_consumer();
+        if may { Ok(()) } else { Err(ErrorCode::NON_EMPTY_GROUP) }
+    }
+
+    /// The record that deletes an offset, if there is one.
+    ///
+    /// # Errors
+    /// `GROUP_SUBSCRIBED_TO_TOPIC`.
+    pub(crate) fn delete_offset(
+        &self,
+        id: &str,
+        topic: &str,
+        partition: PartitionIndex,
+    ) -> Result<Option<CoordinatorRecord>, ErrorCode> {
+        if self.groups.get(id).is_some_and(|group| group.is_subscribed_to(topic)) {
+            return Err(ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC);
+        }
+        let found = self.offsets.get(id, topic, Uuid::ZERO, partition);
+        Ok(found.map(|_| forget(id, topic, partition)))
+    }
+
+    /// The records that forget the offsets of a topic which is gone.
+    pub(crate) fn forget_topic(&self, topic: &str) -> Vec<CoordinatorRecord> {
+        let offsets = self.offsets.of_topic(topic).into_iter();
+        offsets.map(|(group, partition)| forget(&group, topic, partition)).collect()
+    }
+
+    /// The records that delete expired offsets, and groups that have nothing left.
+    ///
+    /// Source: KIP-211; `OffsetMetadataManager.cleanupExpiredOffsets`.
+    pub(crate) fn expired(&self, at: &Moment<'_>) -> Vec<CoordinatorRecord> {
+        let retention_ms = i64::from(at.config.offsets_retention_minutes) * 60_000;
+        let now = at.timestamp.0;
+        let mut records = Vec::new();
+        for (id, group) in &self.groups {
+            let is_simple = group.protocol_type().is_empty();
+            let is_empty = group.state() == GroupState::Empty;
+            let reads = group.is_consumer() && group.state() == GroupState::Stable && group.subscribed_topics.is_some();
+            let mut all = true;
+            for (topic, partition, offset) in self.offsets.of_group(id) {
+                // While somebody is in a group, only what it has stopped reading can expire.
+                let since = match group.state_since {
+                    Timestamp(since) if is_empty && !is_simple && since != -1 => since,
+                    _ => offset.commit_timestamp.0,
+                };
+                let is_due = match offset.expire_timestamp {
+                    Timestamp::NONE => now.saturating_sub(since) >= retention_ms,
+                    Timestamp(at) => now >= at,
+                };
+                if (is_simple || is_empty || reads) && is_due && (is_empty || !group.is_subscribed_to(topic)) {
+                    records.push(forget(id, topic, partition));
+                } else {
+                    all = false;
+                }
+            }
+            if all && is_empty {
+                records.push(CoordinatorRecord::Group { group: id.clone(), value: None });
+            }
+        }
+        records
+    }
+}
+
+fn forget(group: &str, topic: &str, partition: PartitionIndex) -> CoordinatorRecord {
+    CoordinatorRecord::Offset { group: group.to_owned(), topic: topic.to_owned(), partition, value: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Java's `"...".hashCode()` says.
+    #[test]
+    fn a_group_lives_where_java_would_put_it() {
+        let check = |group: &str, partitions: usize, expected: i32| {
+            assert_eq!(partition_of(group, partitions), PartitionIndex(expected), "{group}");
+        };
+        check("", 50, 0);
+        check("a", 50, 97 % 50);
+        check("hello", 50, 99_162_322 % 50);
+        // Its hash is -2147483648, of which Kafka makes 0.
+        check("polygenelubricants", 50, 0);
+        check("\u{e9}", 50, 233 % 50);
+        check("hello", 1, 0);
+    }
+}
