@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use rehearsal::ApiKey;
+use rehearsal::Cluster;
 use rehearsal::base::BrokerId;
 use rehearsal::base::ConnectionId;
 use rehearsal::base::Instant;
@@ -24,6 +25,7 @@ use rehearsal::wire::frame;
 use rehearsal::wire::generate::Generator;
 use rehearsal::wire::json;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::hash::DefaultHasher;
 use std::hash::Hash;
@@ -32,6 +34,9 @@ use std::path::Path;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
 
 use crate::memory::peak_during;
 use crate::mutate::below;
@@ -66,11 +71,12 @@ fn magnitude(n: usize) -> u32 {
     n.checked_ilog2().unwrap_or(0)
 }
 
-pub(crate) const TARGETS: [Target; 4] = [
+pub(crate) const TARGETS: [Target; 5] = [
     Target { name: "request_decode", seeds: request_seeds, run: request_decode },
     Target { name: "response_decode", seeds: response_seeds, run: response_decode },
     Target { name: "record_batch", seeds: batch_seeds, run: record_batch },
     Target { name: "connection", seeds: connection_seeds, run: connection },
+    Target { name: "server", seeds: connection_seeds, run: server },
 ];
 
 fn signature(what: impl Hash) -> u64 {
@@ -98,7 +104,7 @@ fn request_decode(data: &[u8]) -> Outcome {
             let known = api.map(|api| (api, header.map(|h| h.api_version).filter(|v| api.versions().contains(*v))));
             refused((known, std::mem::discriminant(&error.kind), magnitude(error.at)))
         }
-        Ok((header, request, _)) => {
+        Ok((header, request, body)) => {
             let version = header.api_version;
             let write = |request| {
                 let slices = frame::encode_request(&header, request).expect("what was read can be written");
@@ -107,7 +113,8 @@ fn request_decode(data: &[u8]) -> Outcome {
             let written = write(&request);
             let (_, again, _) = frame::decode_request(written.clone()).expect("what was written can be read");
             assert_eq!(write(&again), written, "the second writing differs from the first");
-            json::request_summary(frame).expect("JSON reads what the codec reads");
+            // A broker passes over what follows the request; JSON does not.
+            json::request_summary(frame.slice(..body.end)).expect("JSON reads what the codec reads");
             let json = request.to_json(version).expect("what was read can be shown");
             let back = json::from_json(request.api_key().request_facts(), &json, version).expect("JSON reads its own");
             assert!(written.ends_with(&back), "JSON gives other bytes back");
@@ -373,11 +380,54 @@ fn answered(engine: &mut Engine, now: &mut Instant, outcome: &mut Vec<u64>) -> b
     }
 }
 
+// ---- servers: the same bytes to a whole cluster, with sockets of memory and virtual time
+
+/// Longer than anything a request may wait for: an idle connection is closed after ten minutes.
+const HANGS: Duration = Duration::from_secs(3600);
+
+fn server(data: &[u8]) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime without sockets");
+    runtime.block_on(async {
+        let cluster = Cluster::in_memory().brokers(2).topic("name-3", 2).start().await.expect("a valid description");
+        let endpoint = cluster.endpoint();
+        let dial = || endpoint.transport().dial(&endpoint.addresses()[0]);
+        let (mut read, mut write) = tokio::io::split(dial().await.expect("a cluster that listens"));
+        let mut answers = Vec::new();
+        let served = async {
+            // A broker that hangs up before all is written is in its right.
+            let written = async {
+                let _ = write.write_all(data).await;
+                let _ = write.shutdown().await;
+            };
+            tokio::join!(written, read.read_to_end(&mut answers)).1
+        };
+        // Whether it ended well or by a reset is all the same.
+        let _ = tokio::time::timeout(HANGS, served).await.expect("a connection that ends");
+        // Another client is served as if nothing had been.
+        let mut other = dial().await.expect("a cluster that still listens");
+        let frame = with_length(&request_frame(ApiKey::Metadata, 1, &[0, 0, 0, 0]));
+        other.write_all(&frame).await.expect("a broker that reads");
+        let length = tokio::time::timeout(HANGS, other.read_i32()).await.expect("a broker that answers");
+        assert!(length.expect("an answer") > 0);
+        let reasons: BTreeSet<String> = cluster.journal().lines().filter_map(reason).collect();
+        tokio::time::timeout(HANGS, cluster.shutdown()).await.expect("a cluster that stops");
+        Outcome { accepted: !answers.is_empty(), signature: signature((magnitude(answers.len()), reasons)) }
+    })
+}
+
+/// Why a connection ended, without numbers.
+fn reason(line: &str) -> Option<String> {
+    let (_, reason) = line.split_once(" ended: ")?;
+    Some(reason.chars().filter(|c| !c.is_ascii_digit()).collect())
+}
+
+fn with_length(frame: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(frame.len()).expect("short frames");
+    [&length.to_be_bytes()[..], frame].concat()
+}
+
 fn connection_seeds(root: &Path, rng: &mut Rng) -> Vec<Vec<u8>> {
-    let with_length = |frame: &[u8]| {
-        let length = u32::try_from(frame.len()).expect("short frames");
-        [&length.to_be_bytes()[..], frame].concat()
-    };
     let requests: Vec<Vec<u8>> = request_seeds(root, rng).iter().map(|frame| with_length(frame)).collect();
     // A little life first, so that there is something to ask for.
     let request = |api: ApiKey, version: i16, body: serde_json::Value| {
