@@ -1,10 +1,10 @@
 //! The clusters that are measured, each in processes of its own.
 
 use crate::process::Server;
-use crate::process::cpu_seconds;
+use crate::process::cpu_seconds_of_threads;
 use rdkafka::mocking::MockCluster;
-use rehearsal::client::Client;
 use rehearsal::NewTopic;
+use rehearsal::client::Client;
 use serde_json::Value;
 use serde_json::json;
 use std::path::Path;
@@ -45,6 +45,8 @@ impl Target {
             Kind::Ours => Self::Child(Server::start(Command::new(rehearsal()).args([
                 "serve",
                 "--json",
+                "--port",
+                "0",
                 "--brokers",
                 &numbers[0],
                 "--topic",
@@ -76,8 +78,8 @@ impl Target {
     /// What all its processes have used so far.
     pub fn cpu_seconds(&self) -> f64 {
         match self {
-            Self::Child(server) => cpu_seconds(server.pid()),
-            Self::Kafka(kafka) => kafka.pids.iter().map(|pid| cpu_seconds(*pid)).sum(),
+            Self::Child(server) => cpu_seconds_of_threads(server.pid()),
+            Self::Kafka(kafka) => kafka.pids.iter().map(|pid| cpu_seconds_of_threads(*pid)).sum(),
         }
     }
 }
