@@ -114,3 +114,36 @@ impl Offsets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_is_not_that_of_another_topic_of_the_same_name() {
+        let (one, two) = (Uuid([1; 16]), Uuid([2; 16]));
+        let check = |committed: Uuid, asked: Uuid, found: bool| {
+            let mut offsets = Offsets::default();
+            let value = OffsetCommitValue { topic_id: committed, ..OffsetCommitValue::default() };
+            offsets.replay("g", "t", PartitionIndex(0), Some(&value));
+            assert_eq!(offsets.get("g", "t", asked, PartitionIndex(0)).is_some(), found, "{committed} {asked}");
+        };
+        check(one, one, true);
+        check(one, two, false);
+        // Older records have no id, and older requests neither.
+        check(Uuid::ZERO, one, true);
+        check(one, Uuid::ZERO, true);
+    }
+
+    #[test]
+    fn the_last_tombstone_leaves_nothing_behind() {
+        let mut offsets = Offsets::default();
+        let value = OffsetCommitValue::default();
+        offsets.replay("g", "t", PartitionIndex(0), Some(&value));
+        offsets.replay("g", "t", PartitionIndex(1), Some(&value));
+        assert_eq!(offsets.of_topic("t"), [("g".into(), PartitionIndex(0)), ("g".into(), PartitionIndex(1))]);
+        offsets.replay("g", "t", PartitionIndex(0), None);
+        offsets.replay("g", "t", PartitionIndex(1), None);
+        assert_eq!(offsets, Offsets::default());
+    }
+}

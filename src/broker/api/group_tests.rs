@@ -11,6 +11,7 @@ use crate::broker::GroupState;
 use crate::broker::Input;
 use crate::broker::api::testing::Answer;
 use crate::broker::api::testing::TestCluster;
+use crate::coordinator::Member;
 use crate::wire::messages::delete_groups::DeleteGroupsRequest;
 use crate::wire::messages::describe_groups::DescribeGroupsRequest;
 use crate::wire::messages::heartbeat::HeartbeatRequest;
@@ -135,6 +136,12 @@ fn two_members(cluster: &mut TestCluster) -> [(ConnectionId, JoinGroupResponse);
     let synced: SyncGroupResponse = cluster.received(two).response();
     assert_eq!((synced.error_code, &*synced.assignment), (0, &b"second"[..]));
     [(one, first), (two, second)]
+}
+
+/// All that the coordinator knows of the members, assignments included.
+fn members_of(cluster: &TestCluster) -> Vec<(String, Member)> {
+    let group = cluster.engine.state.coordinator_of("g").unwrap().group("g").unwrap();
+    group.members().map(|(id, member)| (id.to_owned(), member.clone())).collect()
 }
 
 fn state(cluster: &TestCluster) -> GroupState {
@@ -525,6 +532,7 @@ fn a_coordinator_that_moves_knows_what_it_knew() {
     assert_eq!(heartbeat(&mut cluster, 1, &joined.member_id), ErrorCode::NONE);
     assert_eq!(cluster.received::<JoinGroupResponse>(late).response().error_code, ErrorCode::NOT_COORDINATOR.code());
     assert_eq!(cluster.engine.group_snapshot("g").unwrap(), before);
+    assert_eq!(cluster.ask(3, sync(&joined, &[])).assignment, "mine");
     let request = HeartbeatRequest { group_id: "g".into(), ..HeartbeatRequest::default() };
     assert_eq!(cluster.ask_broker(2, 0, request).error_code, ErrorCode::NOT_COORDINATOR.code());
     // Its members have their session time-out to be heard of.
@@ -685,6 +693,7 @@ impl Crowd {
         let mut other = TestCluster::new(1);
         other.engine.restore(saved).unwrap();
         assert_eq!(other.engine.group_snapshot("g").unwrap(), before);
+        assert_eq!(members_of(&other), members_of(&self.cluster));
     }
 }
 
