@@ -322,6 +322,10 @@ mod tests {
         let closed = Answer::Closed("a produce request with acks=0 failed".to_owned());
         assert_eq!(cluster.send(producer, 9, asked), closed);
         assert_eq!(count(&cluster, "a"), 2);
+        // What a client sent before it noticed is not looked at.
+        let late = request(&cluster, 9, 1, &[("a", 0, &["late"])]);
+        assert_eq!(cluster.send(producer, 9, late), Answer::Waiting);
+        assert_eq!(count(&cluster, "a"), 2);
     }
 
     #[test]
