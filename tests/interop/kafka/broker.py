@@ -103,11 +103,15 @@ def start(brokers, folder):
     (folder / "pids").write_text("\n".join(str(s.pid) for s in servers))
     bootstrap = ",".join(f"127.0.0.1:{port}" for port in client_ports)
     deadline = time.monotonic() + 120
-    for n, (server, port) in enumerate(zip(servers, client_ports)):
-        while not accepts(port):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"broker {n + 1} does not serve:\n" + (folder / str(n + 1) / "log").read_text()[-4000:])
-            time.sleep(0.1)
+    while not all(accepts(port) for port in client_ports):
+        # One that has ended keeps the others waiting for it, so it is the one to name.
+        ended = [n for n, server in enumerate(servers) if server.poll() is not None]
+        if ended or time.monotonic() > deadline:
+            first = ended[0] if ended else 0
+            words = (folder / str(first + 1) / "log").read_text()[-4000:]
+            stop(folder)
+            raise SystemExit(f"broker {first + 1} does not serve:\n{words}")
+        time.sleep(0.1)
     return bootstrap
 
 
