@@ -33,6 +33,8 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Default)]
 struct Model {
     committed: Vec<(i64, String, String)>,
+    /// The highest high watermark that any leader had. A new leader may not know of it yet, but it has the records.
+    high_watermark: i64,
     compacted: bool,
 }
 
@@ -63,7 +65,7 @@ fn run(steps: Vec<Step>) {
             Step::Elect { broker } => {
                 // Only a replica that holds all that is committed may lead: a clean election.
                 let replica = log.replica(BrokerId(broker)).unwrap();
-                if replica.log().log_end_offset() >= log.high_watermark() && log.isr().contains(&BrokerId(broker)) {
+                if replica.log().log_end_offset().0 >= model.high_watermark && log.isr().contains(&BrokerId(broker)) {
                     epoch += 1;
                     log.elect(BrokerId(broker), LeaderEpoch(epoch), &(0..BROKERS).map(BrokerId).collect::<Vec<_>>());
                 }
@@ -89,7 +91,8 @@ fn check(log: &PartitionLog, model: &mut Model) {
     let leader = log.leader().0;
     let (start, high_watermark, _) = ends(log, leader);
     let held = contents(log, leader);
-    let committed: Vec<_> = held.iter().filter(|row| row.0 < high_watermark).cloned().collect();
+    model.high_watermark = model.high_watermark.max(high_watermark);
+    let committed: Vec<_> = held.iter().filter(|row| row.0 < model.high_watermark).cloned().collect();
 
     // What was committed stays, until it is deleted or overwritten.
     for row in model.committed.iter().filter(|row| row.0 >= start) {
