@@ -53,6 +53,8 @@ pub fn produce(producer: &BaseProducer, count: usize, size: usize, partitions: O
 pub fn consumer(bootstrap_servers: &str, partitions: usize, settings: &[(&str, &str)]) -> BaseConsumer {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap_servers).set("group.id", "bench").set("enable.auto.commit", "false");
+    // Otherwise a full queue makes it pause for a second, whatever it reads from.
+    config.set("fetch.queue.backoff.ms", "10");
     settings.iter().for_each(|(name, value)| {
         config.set(*name, *value);
     });
