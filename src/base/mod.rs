@@ -2,6 +2,7 @@
 //!
 //! Not here: anything that knows a message, a log or a socket.
 
+mod command;
 mod error_code;
 mod ids;
 pub mod murmur2;
@@ -10,6 +11,11 @@ mod rng;
 mod time;
 mod uuid;
 
+pub use command::BrokerAction;
+pub use command::Command;
+pub use command::LinkAction;
+pub use command::Node;
+pub use command::PartitionAction;
 pub use error_code::ErrorCode;
 pub use ids::BrokerId;
 pub use ids::ConnectionId;
