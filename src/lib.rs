@@ -62,6 +62,8 @@ pub mod log;
 pub mod metadata;
 pub mod net;
 pub mod server;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod wire;
 
 pub use base::ErrorCode;

@@ -1,0 +1,36 @@
+//! A whole system in virtual time from one seed: a cluster, the application's processes, faults and the checker.
+//!
+//! Not here: what a promise is and whether it was kept (`check`), and how a fault works (`fault`, `server`).
+//!
+//! ```
+//! use rehearsal::client::ProducerRecord;
+//! use rehearsal::sim::Simulation;
+//!
+//! let run = Simulation::new(7)
+//!     .brokers(3)
+//!     .topic("orders", 6)
+//!     .app(|node| async move {
+//!         let producer = node.client().producer().build();
+//!         producer.send(ProducerRecord::new("orders").value("two apples")).await?;
+//!         Ok(())
+//!     })
+//!     .run()
+//!     .unwrap();
+//! run.assert_ok();
+//! assert_eq!(run.trace_hash(), Simulation::new(7).brokers(3).topic("orders", 6).app(|node| async move {
+//!     let producer = node.client().producer().build();
+//!     producer.send(ProducerRecord::new("orders").value("two apples")).await?;
+//!     Ok(())
+//! }).run().unwrap().trace_hash());
+//! ```
+
+mod node;
+mod run;
+mod simulation;
+
+pub use node::AppError;
+pub use node::Node;
+pub use run::Ending;
+pub use run::Run;
+pub use simulation::Error;
+pub use simulation::Simulation;

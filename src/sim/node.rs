@@ -1,0 +1,64 @@
+//! A process of the application under simulation.
+
+use crate::base::Rng;
+use crate::base::Seed;
+use crate::client::Client;
+use crate::net::Endpoint;
+use std::sync::Arc;
+
+/// What an application ends with when it fails.
+pub type AppError = Box<dyn std::error::Error + Send + Sync>;
+
+/// One process of the application, in one of its lives: after a crash it starts again as the next incarnation.
+///
+/// Clones are the same process.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) index: usize,
+    pub(super) incarnation: u32,
+    pub(super) seed: Seed,
+    pub(super) endpoint: Endpoint,
+    pub(super) client: Client,
+}
+
+impl Node {
+    /// The number of the process, from 0.
+    pub fn index(&self) -> usize {
+        self.inner.index
+    }
+
+    /// How often it was started before.
+    pub fn incarnation(&self) -> u32 {
+        self.inner.incarnation
+    }
+
+    /// A name that no other process and no other incarnation has; its client calls itself this.
+    pub fn name(&self) -> String {
+        name_of(self.inner.index, self.inner.incarnation)
+    }
+
+    /// A client of the simulated cluster.
+    pub fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    /// Where the brokers are, for a client that is set up otherwise.
+    pub fn endpoint(&self) -> Endpoint {
+        self.inner.endpoint.clone()
+    }
+
+    /// Chance for this process, under a name: the same values in every run with the same seed.
+    pub fn chance(&self, name: &str) -> Rng {
+        self.inner.seed.stream(&format!("{}/{name}", self.name()))
+    }
+}
+
+/// The name of a process in one of its lives.
+pub(super) fn name_of(index: usize, incarnation: u32) -> String {
+    if incarnation == 0 { format!("app-{index}") } else { format!("app-{index}.{incarnation}") }
+}
