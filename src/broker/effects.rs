@@ -3,11 +3,14 @@
 //!
 //! Not here: what a coordinator decides.
 
+use super::coordinators::Coordinator;
+use super::coordinators::Seats;
 use super::outcome::Outcome;
 use super::outcome::Park;
 use super::outcome::RequestContext;
 use super::outcome::Watch;
 use super::outcome::Woken;
+use super::settings::Settings;
 use super::state::State;
 use super::topics::Refusal;
 use crate::base::BrokerId;
@@ -29,8 +32,8 @@ use crate::coordinator::Moment;
 use crate::coordinator::OffsetAndMetadata;
 use crate::coordinator::Reply;
 use crate::coordinator::Ticket;
-use crate::coordinator::partition_of;
 use crate::log::AppendOrigin;
+use crate::wire::batch::Batch;
 use crate::wire::batch::BatchBuilder;
 use std::collections::BTreeMap;
 
@@ -39,28 +42,57 @@ pub(crate) const GROUP_METADATA: &str = "__consumer_offsets";
 
 /// The group coordinators of all brokers, and the answers that nobody has taken yet.
 pub(super) struct Groups {
-    coordinators: BTreeMap<PartitionIndex, Loaded>,
+    seats: Seats<GroupCoordinator>,
     replies: BTreeMap<Ticket, Reply>,
     next_ticket: u64,
     member_ids: Rng,
 }
 
-/// A coordinator that has read its partition, as a certain leader of it.
-struct Loaded {
-    topic: Uuid,
-    leader: BrokerId,
-    leader_epoch: LeaderEpoch,
-    coordinator: GroupCoordinator,
-}
-
 impl Groups {
     pub(super) fn new(seed: Seed) -> Self {
         Self {
-            coordinators: BTreeMap::new(),
+            seats: Seats::default(),
             replies: BTreeMap::new(),
             next_ticket: 0,
             member_ids: seed.stream("member ids"),
         }
+    }
+}
+
+impl Coordinator for GroupCoordinator {
+    const TOPIC: &'static str = GROUP_METADATA;
+
+    fn seats(state: &State) -> &Seats<Self> {
+        &state.groups.seats
+    }
+
+    fn seats_mut(state: &mut State) -> (&mut Seats<Self>, &Settings) {
+        (&mut state.groups.seats, &state.settings)
+    }
+
+    fn replay_batch(&mut self, batch: &Batch) {
+        if batch.header.is_control() {
+            return;
+        }
+        for record in batch.records().into_iter().flatten().flatten() {
+            let Some(key) = &record.key else { continue };
+            // What cannot be read is not ours: Kafka logs a warning and goes on too.
+            if let Ok(Some(record)) = CoordinatorRecord::decode(key, record.value.as_ref()) {
+                self.replay(&record);
+            }
+        }
+    }
+
+    fn start(&mut self, at: &Moment<'_>) {
+        self.start(at);
+    }
+
+    fn unload(self, at: &Moment<'_>, code: ErrorCode) -> Vec<Effect> {
+        self.unload(at, code).effects
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        self.next_timeout()
     }
 }
 
@@ -93,88 +125,33 @@ impl State {
     }
 
     /// Where the state of a group is kept.
-    fn group_partition(&self, group: &str) -> Option<(Uuid, PartitionIndex)> {
-        let topic = self.topics.get(GROUP_METADATA)?;
-        Some((topic.id, partition_of(group, topic.partitions().len())))
+    pub(super) fn group_partition(&self, group: &str) -> Option<(Uuid, PartitionIndex)> {
+        self.coordinator_partition::<GroupCoordinator>(group)
     }
 
     /// The coordinator of a group on `ctx`'s broker, with what it is told.
     ///
     /// # Errors
-    /// `NOT_COORDINATOR` when another broker is that.
+    /// `NOT_COORDINATOR` when another broker is that, `COORDINATOR_LOAD_IN_PROGRESS`.
     pub(crate) fn group_coordinator(
         &mut self,
         ctx: &RequestContext,
         group: &str,
     ) -> Result<(&mut GroupCoordinator, Moment<'_>), ErrorCode> {
-        let (topic, partition) = self.group_partition(group).ok_or(ErrorCode::NOT_COORDINATOR)?;
-        let log = self.find_partition(topic, partition).ok_or(ErrorCode::NOT_COORDINATOR)?;
-        if log.leader() != ctx.broker {
-            return Err(ErrorCode::NOT_COORDINATOR);
-        }
-        self.load(ctx.now, topic, partition);
-        let timestamp = self.timestamp(ctx.now);
-        let loaded = self.groups.coordinators.get_mut(&partition).ok_or(ErrorCode::NOT_COORDINATOR)?;
-        let moment = Moment { now: ctx.now, timestamp, config: self.settings.broker(ctx.broker) };
-        Ok((&mut loaded.coordinator, moment))
+        self.coordinator(ctx.now, ctx.broker, group)
     }
 
     /// The coordinator of a group, wherever it is, made if need be.
     ///
     /// # Errors
-    /// `COORDINATOR_NOT_AVAILABLE`.
+    /// `COORDINATOR_NOT_AVAILABLE`, `COORDINATOR_LOAD_IN_PROGRESS`.
     pub(super) fn start_group_coordinator(
         &mut self,
         now: Instant,
         group: &str,
     ) -> Result<&GroupCoordinator, ErrorCode> {
-        self.find_group_coordinator(group)?;
-        let (topic, partition) = self.group_partition(group).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
-        self.load(now, topic, partition);
-        self.coordinator_of(group).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)
-    }
-
-    /// Has the coordinator of a partition read its log, unless it has, as the leader that it is now.
-    fn load(&mut self, now: Instant, topic: Uuid, partition: PartitionIndex) {
-        let Some(log) = self.find_partition(topic, partition) else { return };
-        let (leader, leader_epoch) = (log.leader(), log.leader_epoch());
-        if let Some(loaded) = self.groups.coordinators.get(&partition) {
-            if (loaded.topic, loaded.leader, loaded.leader_epoch) == (topic, leader, leader_epoch) {
-                return;
-            }
-        }
-        let Some(log) = self.find_partition(topic, partition).and_then(|log| log.leader_replica()) else { return };
-        let log = log.log();
-        let mut coordinator = GroupCoordinator::default();
-        for batch in log.batches(log.log_start_offset()).filter(|batch| !batch.header.is_control()) {
-            for record in batch.records().into_iter().flatten().flatten() {
-                let Some(key) = &record.key else { continue };
-                // What cannot be read is not ours: Kafka logs a warning and goes on too.
-                if let Ok(Some(record)) = CoordinatorRecord::decode(key, record.value.as_ref()) {
-                    coordinator.replay(&record);
-                }
-            }
-        }
-        let timestamp = self.timestamp(now);
-        coordinator.start(&Moment { now, timestamp, config: self.settings.broker(leader) });
-        let loaded = Loaded { topic, leader, leader_epoch, coordinator };
-        if let Some(before) = self.groups.coordinators.insert(partition, loaded) {
-            let at = Moment { now, timestamp, config: self.settings.broker(before.leader) };
-            let decision = before.coordinator.unload(&at, ErrorCode::NOT_COORDINATOR);
-            self.hand_out(decision.effects);
-        }
-    }
-
-    /// Has all coordinators read their logs, after those came from a file.
-    pub(super) fn load_groups(&mut self, now: Instant) {
-        let Some(topic) = self.topics.get(GROUP_METADATA) else { return };
-        let (id, partitions) = (topic.id, topic.partitions());
-        for partition in partitions {
-            let log = self.find_partition(id, partition);
-            if log.is_some_and(|log| log.leader() != BrokerId::NONE && log.log_end_offset().0 > 0) {
-                self.load(now, id, partition);
-            }
-        }
+        let broker = self.find_group_coordinator(group)?;
+        self.coordinator::<GroupCoordinator>(now, broker, group).map(|(coordinator, _)| &*coordinator)
     }
 
     /// Appends the records of a group's coordinator and takes them in, all or none.
@@ -207,13 +184,13 @@ impl State {
             builder.append(timestamp, Some(&key), value.as_deref(), &[]);
         }
         let batch = builder.build().map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)?;
-        let loaded = self.groups.coordinators.get_mut(&partition).ok_or(ErrorCode::NOT_COORDINATOR)?;
-        let log = self.partitions.get_mut(&(loaded.topic, partition)).ok_or(ErrorCode::NOT_COORDINATOR)?;
-        log.append_batch(loaded.leader, timestamp, batch, AppendOrigin::Coordinator, -1)
+        let ready = self.groups.seats.ready_mut(partition);
+        let (topic, leader, coordinator) = ready.ok_or(ErrorCode::NOT_COORDINATOR)?;
+        let log = self.partitions.get_mut(&(topic, partition)).ok_or(ErrorCode::NOT_COORDINATOR)?;
+        log.append_batch(leader, timestamp, batch, AppendOrigin::Coordinator, -1)
             .map_err(|error| told_to_clients(error.code))?;
-        records.iter().for_each(|record| loaded.coordinator.replay_own(record));
-        let watch = Watch::Partition(loaded.topic, partition);
-        self.touch(watch);
+        records.iter().for_each(|record| coordinator.replay_own(record));
+        self.touch(Watch::Partition(topic, partition));
         Ok(())
     }
 
@@ -229,14 +206,12 @@ impl State {
             let appended = self.write_records(now, partition, &decision.records);
             self.hand_out(decision.effects);
             let Some(then) = decision.then else { return };
-            let timestamp = self.timestamp(now);
-            let Some(loaded) = self.groups.coordinators.get_mut(&partition) else { return };
-            let at = Moment { now, timestamp, config: self.settings.broker(loaded.leader) };
-            decision = loaded.coordinator.on_appended(&at, then, appended);
+            let Some((coordinator, at)) = self.coordinator_at::<GroupCoordinator>(now, partition) else { return };
+            decision = coordinator.on_appended(&at, then, appended);
         }
     }
 
-    fn hand_out(&mut self, effects: Vec<Effect>) {
+    pub(super) fn hand_out(&mut self, effects: Vec<Effect>) {
         for Effect::Complete(ticket, reply) in effects {
             self.groups.replies.insert(ticket, reply);
             self.touch(Watch::Ticket(ticket));
@@ -279,55 +254,53 @@ impl State {
     /// Deletes the offsets of a topic that has been deleted.
     pub(super) fn forget_offsets(&mut self, now: Instant, topic: &str) {
         if topic == GROUP_METADATA {
-            self.unload_groups(now);
+            for partition in self.groups.seats.partitions() {
+                self.unseat::<GroupCoordinator>(now, partition);
+            }
             return;
         }
-        let partitions: Vec<PartitionIndex> = self.groups.coordinators.keys().copied().collect();
-        for partition in partitions {
-            let loaded = self.groups.coordinators.get(&partition);
-            let records = loaded.map_or_else(Vec::new, |loaded| loaded.coordinator.forget_topic(topic));
+        for partition in self.groups.seats.partitions() {
+            let ready = self.groups.seats.ready(partition);
+            let records = ready.map_or_else(Vec::new, |coordinator| coordinator.forget_topic(topic));
             // Where the log refuses, the offsets stay until they expire.
             let _ = self.write_records(now, partition, &records);
         }
     }
 
-    fn unload_groups(&mut self, now: Instant) {
-        let timestamp = self.timestamp(now);
-        for loaded in std::mem::take(&mut self.groups.coordinators).into_values() {
-            let at = Moment { now, timestamp, config: self.settings.broker(loaded.leader) };
-            let decision = loaded.coordinator.unload(&at, ErrorCode::NOT_COORDINATOR);
-            self.hand_out(decision.effects);
+    /// The coordinators that `broker` is.
+    ///
+    /// # Errors
+    /// `COORDINATOR_LOAD_IN_PROGRESS` when one of them is not ready.
+    pub(crate) fn coordinators_of(
+        &self,
+        broker: BrokerId,
+    ) -> Result<impl Iterator<Item = &GroupCoordinator>, ErrorCode> {
+        if self.groups.seats.is_loading(broker) {
+            return Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
         }
+        Ok(self.groups.seats.iter().filter(move |(leader, _)| *leader == broker).map(|(_, coordinator)| coordinator))
     }
 
-    /// The loaded coordinators that `broker` is.
-    pub(crate) fn coordinators_of(&self, broker: BrokerId) -> impl Iterator<Item = &GroupCoordinator> {
-        let loaded = self.groups.coordinators.values();
-        loaded.filter(move |loaded| loaded.leader == broker).map(|loaded| &loaded.coordinator)
-    }
-
-    /// The coordinator of a group, whichever broker is that, if it has been asked anything yet.
+    /// The coordinator of a group, whichever broker is that, if it has been asked anything yet and is ready.
     pub(super) fn coordinator_of(&self, group: &str) -> Option<&GroupCoordinator> {
         let (_, partition) = self.group_partition(group)?;
-        self.groups.coordinators.get(&partition).map(|loaded| &loaded.coordinator)
+        self.groups.seats.ready(partition)
     }
 
-    /// All loaded coordinators.
+    /// All coordinators that are ready.
     pub(super) fn coordinators(&self) -> impl Iterator<Item = &GroupCoordinator> {
-        self.groups.coordinators.values().map(|loaded| &loaded.coordinator)
+        self.groups.seats.iter().map(|(_, coordinator)| coordinator)
     }
 
     pub(super) fn next_group_timeout(&self) -> Option<Instant> {
-        self.coordinators().filter_map(GroupCoordinator::next_timeout).min()
+        self.groups.seats.next_timeout()
     }
 
     pub(super) fn handle_group_timeouts(&mut self, now: Instant) {
-        let partitions: Vec<PartitionIndex> = self.groups.coordinators.keys().copied().collect();
-        let timestamp = self.timestamp(now);
-        for partition in partitions {
-            while let Some(loaded) = self.groups.coordinators.get_mut(&partition) {
-                let at = Moment { now, timestamp, config: self.settings.broker(loaded.leader) };
-                let Some(decision) = loaded.coordinator.handle_timeout(&at) else { break };
+        for partition in self.groups.seats.partitions() {
+            self.finish_loading::<GroupCoordinator>(now, partition);
+            while let Some((coordinator, at)) = self.coordinator_at::<GroupCoordinator>(now, partition) {
+                let Some(decision) = coordinator.handle_timeout(&at) else { break };
                 self.carry_out_at(now, partition, decision);
             }
         }

@@ -3,6 +3,7 @@
 use super::api;
 use super::outcome::Outcome;
 use super::outcome::RequestContext;
+use super::outcome::Watch;
 use super::outcome::Woken;
 use super::purgatory::Purgatory;
 use super::release::Release;
@@ -12,6 +13,7 @@ use crate::base::ConnectionId;
 use crate::base::Instant;
 use crate::base::Seed;
 use crate::base::Timestamp;
+use crate::coordinator::GroupCoordinator;
 use crate::journal::Event;
 use crate::journal::Journal;
 use crate::journal::JournalLimits;
@@ -314,6 +316,9 @@ impl Engine {
     /// Runs the parked requests whose keys were touched, until none is touched any more.
     pub(super) fn wake_touched(&mut self, now: Instant) {
         while let Some(watch) = self.state.take_touched() {
+            if let Watch::Partition(topic, partition) = watch {
+                self.state.follow::<GroupCoordinator>(now, topic, partition);
+            }
             for connection in self.purgatory.watching(watch) {
                 let Some(waiting) = self.purgatory.remove(connection) else { continue };
                 let ctx = RequestContext { now, timestamp: self.state.timestamp(now), ..waiting.ctx };

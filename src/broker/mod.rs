@@ -14,6 +14,7 @@ mod api;
 mod authorized;
 mod command;
 mod configs;
+mod coordinators;
 mod effects;
 mod engine;
 mod fetch_session;

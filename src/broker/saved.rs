@@ -15,6 +15,7 @@ use crate::config::ConfigKind;
 use crate::config::Overrides;
 use crate::config::validate;
 use crate::config::validate_dynamic;
+use crate::coordinator::GroupCoordinator;
 use crate::log::PartitionLog;
 use crate::log::SavedPartition;
 use crate::metadata::Topic;
@@ -125,7 +126,7 @@ impl Engine {
         saved.topics.into_iter().try_for_each(|topic| restore_topic(&mut self.state, topic))?;
         // There may be logs to compact.
         self.state.schedule_cleaning(Instant::START);
-        self.state.load_groups(Instant::START);
+        self.state.seat_all::<GroupCoordinator>(Instant::START);
         Ok(())
     }
 }

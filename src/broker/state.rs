@@ -26,6 +26,7 @@ use crate::metadata::Topics;
 use crate::wire::messages::fetch::FetchRequest;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 pub(crate) struct State {
     start_time: Timestamp,
@@ -40,6 +41,8 @@ pub(crate) struct State {
     pub(super) topic_ids: Rng,
     pub(super) next_producer_id: i64,
     pub(super) groups: Groups,
+    /// How long a new coordinator reads its log before it answers.
+    pub(super) coordinator_load_time: Duration,
     touched: BTreeSet<Watch>,
     /// When logs were last cleaned.
     pub(super) cleaned_at: Instant,
@@ -65,6 +68,7 @@ impl State {
             topic_ids: config.seed.stream("topic ids"),
             next_producer_id: 0,
             groups: Groups::new(config.seed),
+            coordinator_load_time: Duration::ZERO,
             touched: BTreeSet::new(),
             cleaned_at: Instant::START,
             next_retention: Instant::START,

@@ -3,6 +3,7 @@
 //! * Needs `READ` on the group.
 //! * Errors, in Kafka's order: `INVALID_GROUP_ID`, `NOT_COORDINATOR`, `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`,
 //!   `ILLEGAL_GENERATION`, `REBALANCE_IN_PROGRESS`.
+//! * While the coordinator reads its log, every heartbeat is good.
 //! * Source: KIP-345, `GroupMetadataManager.classicGroupHeartbeat`,
 //!   <https://kafka.apache.org/protocol#The_Messages_Heartbeat>.
 
@@ -22,6 +23,9 @@ fn heartbeat(state: &mut State, ctx: &RequestContext, request: &HeartbeatRequest
     if request.group_id.is_empty() {
         return Err(ErrorCode::INVALID_GROUP_ID);
     }
-    let (coordinator, at) = state.group_coordinator(ctx, &request.group_id)?;
-    coordinator.heartbeat(&at, request)
+    match state.group_coordinator(ctx, &request.group_id) {
+        Ok((coordinator, at)) => coordinator.heartbeat(&at, request),
+        Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) => Ok(()),
+        Err(code) => Err(code),
+    }
 }

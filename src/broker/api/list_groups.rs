@@ -1,7 +1,7 @@
 //! `ListGroups` (key 16): list the groups that a broker coordinates.
 //!
 //! * Needs `DESCRIBE` on the cluster, or on each group.
-//! * No errors.
+//! * Errors: `COORDINATOR_LOAD_IN_PROGRESS`.
 //! * Filters are read in any case of letters; a state or type that does not exist fits no group.
 //! * Source: KIP-518, KIP-848, `GroupMetadataManager.listGroups`,
 //!   <https://kafka.apache.org/protocol#The_Messages_ListGroups>.
@@ -20,8 +20,14 @@ pub(super) fn handle(state: &State, ctx: &RequestContext, request: ListGroupsReq
     let fits = |filter: &[ByteString], name: &str| {
         filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
     };
-    let groups = state.coordinators_of(ctx.broker).flat_map(|coordinator| coordinator.groups());
-    let groups = groups
+    let coordinators = match state.coordinators_of(ctx.broker) {
+        Ok(coordinators) => coordinators,
+        Err(code) => {
+            return Outcome::Reply(ListGroupsResponse { error_code: code.code(), ..ListGroupsResponse::default() });
+        }
+    };
+    let groups = coordinators
+        .flat_map(|coordinator| coordinator.groups())
         .filter(|(_, group)| fits(&request.states_filter, group.state().name()))
         .filter(|_| fits(&request.types_filter, CLASSIC))
         .map(|(id, group)| ListedGroup {
