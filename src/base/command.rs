@@ -1,4 +1,4 @@
-//! What can be done to a cluster from outside, as data: to brokers, to partitions, to the links between nodes.
+//! What can be done to a cluster from outside, as data: to brokers, to partitions, to the links between nodes, to groups.
 //!
 //! Not here: doing it, and when; an engine obeys commands, a plan of faults says when they are given.
 
@@ -54,6 +54,18 @@ pub enum Command<B = BrokerId> {
     },
     /// All links are as they were at the start.
     HealLinks,
+    /// Something happens to a consumer group or its coordinator.
+    Group {
+        /// The group's id.
+        group: String,
+        /// What happens to it.
+        action: GroupAction<B>,
+    },
+    /// From now on, a broker that becomes a coordinator reads its log for so long before it answers.
+    CoordinatorLoadTime {
+        /// How long, in milliseconds.
+        ms: u32,
+    },
 }
 
 /// What can happen to a broker. What makes no difference (a dead broker crashes) is no error.
@@ -139,6 +151,30 @@ pub enum PartitionAction<B = BrokerId> {
     },
 }
 
+/// What can happen to a group.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum GroupAction<B = BrokerId> {
+    /// Its members join anew.
+    Rebalance,
+    /// A member is out, as if its session had timed out.
+    ExpireMember {
+        /// Its id, its `group.instance.id`, or the `client.id` of exactly one member.
+        member: String,
+    },
+    /// Every committed offset expires that may: all while nobody is in the group, otherwise those of topics that
+    /// nobody in it reads.
+    ExpireOffsets,
+    /// Another broker becomes its coordinator, and of all groups that share its partition of `__consumer_offsets`.
+    MoveCoordinator {
+        /// The new coordinator.
+        broker: B,
+    },
+    /// Its coordinator forgets all that it has in memory and reads its log again.
+    UnloadCoordinator,
+}
+
 /// One end of a link.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -196,6 +232,8 @@ impl<B> Command<B> {
                 Command::Link { from: from.try_map(name)?, to: to.try_map(name)?, action: *action }
             }
             Self::HealLinks => Command::HealLinks,
+            Self::Group { group, action } => Command::Group { group: group.clone(), action: action.try_map(name)? },
+            Self::CoordinatorLoadTime { ms } => Command::CoordinatorLoadTime { ms: *ms },
         })
     }
 }
@@ -215,6 +253,19 @@ impl<B> PartitionAction<B> {
             Self::HoldReplication { broker } => PartitionAction::HoldReplication { broker: name(broker)? },
             Self::ReleaseReplication { broker } => PartitionAction::ReleaseReplication { broker: name(broker)? },
             Self::Truncate { broker, offset } => PartitionAction::Truncate { broker: name(broker)?, offset: *offset },
+        })
+    }
+}
+
+impl<B> GroupAction<B> {
+    /// As [`Command::try_map`].
+    pub fn try_map<C>(&self, name: &mut impl FnMut(&B) -> Option<C>) -> Option<GroupAction<C>> {
+        Some(match self {
+            Self::Rebalance => GroupAction::Rebalance,
+            Self::ExpireMember { member } => GroupAction::ExpireMember { member: member.clone() },
+            Self::ExpireOffsets => GroupAction::ExpireOffsets,
+            Self::MoveCoordinator { broker } => GroupAction::MoveCoordinator { broker: name(broker)? },
+            Self::UnloadCoordinator => GroupAction::UnloadCoordinator,
         })
     }
 }
@@ -248,6 +299,8 @@ impl<B: fmt::Display> fmt::Display for Command<B> {
             Self::Partition { topic, partition, action } => write!(f, "{topic}-{partition}: {action}"),
             Self::Link { from, to, action } => write!(f, "link from {from} to {to}: {action}"),
             Self::HealLinks => f.write_str("heal all links"),
+            Self::Group { group, action } => write!(f, "group {group}: {action}"),
+            Self::CoordinatorLoadTime { ms } => write!(f, "coordinators take {ms} ms to load"),
         }
     }
 }
@@ -285,6 +338,18 @@ impl<B: fmt::Display> fmt::Display for PartitionAction<B> {
             Self::HoldReplication { broker } => write!(f, "hold replication to {broker}"),
             Self::ReleaseReplication { broker } => write!(f, "release replication to {broker}"),
             Self::Truncate { broker, offset } => write!(f, "truncate the replica on {broker} to {offset}"),
+        }
+    }
+}
+
+impl<B: fmt::Display> fmt::Display for GroupAction<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rebalance => f.write_str("rebalance"),
+            Self::ExpireMember { member } => write!(f, "expire member {member}"),
+            Self::ExpireOffsets => f.write_str("expire offsets"),
+            Self::MoveCoordinator { broker } => write!(f, "move the coordinator to broker {broker}"),
+            Self::UnloadCoordinator => f.write_str("unload the coordinator"),
         }
     }
 }

@@ -13,6 +13,7 @@ mod uuid;
 
 pub use command::BrokerAction;
 pub use command::Command;
+pub use command::GroupAction;
 pub use command::LinkAction;
 pub use command::Node;
 pub use command::PartitionAction;

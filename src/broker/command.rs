@@ -109,7 +109,7 @@ impl Engine {
         self.wake_touched(now);
     }
 
-    fn note(&mut self, now: Instant, text: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, now: Instant, text: impl FnOnce() -> String) {
         self.journal.record(now, Event::Command(text().into()));
     }
 }

@@ -19,6 +19,7 @@ use crate::coordinator::of_consumer;
 use crate::journal::Event;
 use crate::wire::messages::consumer_protocol::ConsumerProtocolAssignment;
 use crate::wire::messages::consumer_protocol::ConsumerProtocolSubscription;
+use std::fmt;
 
 /// A group as its coordinator sees it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -73,6 +74,31 @@ pub struct CommittedOffset {
     pub metadata: String,
     /// How many records there are from the offset on; `None` when there is no such partition any more.
     pub lag: Option<i64>,
+}
+
+/// One line for the group, then one per member and per committed offset, for messages of failed tests.
+impl fmt::Display for GroupSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.members.len();
+        writeln!(f, "group {}: {}, generation {}, {count} members", self.group_id, self.state, self.generation)?;
+        for member in &self.members {
+            let assignment = member.assignment.iter().map(|(topic, partition)| format!("{topic}-{partition}"));
+            let assignment: Vec<String> = assignment.collect();
+            writeln!(
+                f,
+                "  {} from {}: subscribed to [{}], has [{}]",
+                member.member_id,
+                member.client_host,
+                member.subscription.join(", "),
+                assignment.join(", ")
+            )?;
+        }
+        for row in &self.offsets {
+            let lag = row.lag.map_or_else(|| "no such partition".to_owned(), |lag| format!("lag {lag}"));
+            writeln!(f, "  {}-{}: committed {}, {lag}", row.topic, row.partition, row.offset)?;
+        }
+        Ok(())
+    }
 }
 
 impl Engine {

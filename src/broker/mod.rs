@@ -18,6 +18,7 @@ mod coordinators;
 mod effects;
 mod engine;
 mod fetch_session;
+mod group_command;
 mod group_snapshot;
 mod outcome;
 mod purgatory;

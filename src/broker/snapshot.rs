@@ -122,23 +122,6 @@ impl fmt::Display for ClusterSnapshot {
                 )?;
             }
         }
-        for group in &self.groups {
-            writeln!(
-                f,
-                "group {}: {}, generation {}, {} members",
-                group.group_id,
-                group.state,
-                group.generation,
-                group.members.len()
-            )?;
-            for member in &group.members {
-                let assignment = member.assignment.iter().map(|(topic, partition)| format!("{topic}-{partition}"));
-                writeln!(f, "  {}: {:?}", member.member_id, assignment.collect::<Vec<_>>())?;
-            }
-            for row in &group.offsets {
-                writeln!(f, "  {}-{}: committed {}, lag {:?}", row.topic, row.partition, row.offset, row.lag)?;
-            }
-        }
-        Ok(())
+        self.groups.iter().try_for_each(|group| write!(f, "{group}"))
     }
 }

@@ -123,7 +123,7 @@ impl GroupCoordinator {
         Some(decision)
     }
 
-    fn with<T>(
+    pub(super) fn with<T>(
         &mut self,
         group: &str,
         at: &Moment<'_>,

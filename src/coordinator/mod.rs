@@ -10,6 +10,7 @@ mod group;
 mod group_coordinator;
 mod offsets;
 mod records;
+mod steering;
 mod timers;
 
 pub(crate) use group::ClassicGroup;

@@ -29,6 +29,10 @@ use tokio::task::JoinSet;
 /// 2026-01-01T00:00:00Z: when in-memory clusters start, so that nothing in them depends on the day of the run.
 const IN_MEMORY_START: Timestamp = Timestamp(1_767_225_600_000);
 
+/// What a broker's own settings change so that tests need not wait.
+const KAFKA_DEFAULTS: [(&str, &str); 2] =
+    [("group.initial.rebalance.delay.ms", "3000"), ("group.min.session.timeout.ms", "6000")];
+
 /// A cluster that has not started yet; [`Cluster::builder`] makes one.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `start` is called"]
@@ -45,6 +49,7 @@ pub struct ClusterBuilder {
     start_time: Option<Timestamp>,
     journal: JournalLimits,
     wait_deadline: Duration,
+    coordinator_load_time: Duration,
     restored: Option<SavedCluster>,
 }
 
@@ -63,6 +68,7 @@ impl Default for ClusterBuilder {
             start_time: None,
             journal: JournalLimits::default(),
             wait_deadline: Duration::from_secs(10),
+            coordinator_load_time: Duration::ZERO,
             restored: None,
         }
     }
@@ -158,6 +164,23 @@ impl ClusterBuilder {
         self
     }
 
+    /// Sets how long a broker that becomes a coordinator reads its log: see
+    /// [`Cluster::set_coordinator_load_time`].
+    pub fn coordinator_load_time(mut self, time: Duration) -> Self {
+        self.coordinator_load_time = time;
+        self
+    }
+
+    /// Uses Kafka's own defaults where this crate has friendlier ones for tests: a new group waits three seconds for
+    /// more members (`group.initial.rebalance.delay.ms`), and members may not ask for a session time-out below six
+    /// seconds (`group.min.session.timeout.ms`). What [`broker_config`](Self::broker_config) says counts for more.
+    pub fn kafka_defaults(mut self) -> Self {
+        for (name, value) in KAFKA_DEFAULTS {
+            self.broker_config.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        }
+        self
+    }
+
     /// Starts with the topics and records of a cluster that was saved, on as many brokers; its time goes on.
     pub fn restore(mut self, saved: SavedCluster) -> Self {
         self.brokers = u16::try_from(saved.0.brokers()).unwrap_or(u16::MAX);
@@ -201,6 +224,10 @@ impl ClusterBuilder {
             journal: self.journal,
         })
         .map_err(Error::Config)?;
+        if !self.coordinator_load_time.is_zero() {
+            let ms = u32::try_from(self.coordinator_load_time.as_millis()).unwrap_or(u32::MAX);
+            engine.set_coordinator_load_time(clock.now(), ms);
+        }
         if let Some(saved) = self.restored {
             engine.restore(saved.0).map_err(Error::Config)?;
         }

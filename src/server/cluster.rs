@@ -164,6 +164,14 @@ impl Cluster {
         Group::new(self, id)
     }
 
+    /// Sets how long a broker that becomes a coordinator reads its log, if there is anything to read, before it answers.
+    ///
+    /// Clients see `COORDINATOR_LOAD_IN_PROGRESS` meanwhile. No time at all unless told otherwise.
+    pub fn set_coordinator_load_time(&self, time: Duration) {
+        let ms = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        self.shell.with(|engine, now| engine.set_coordinator_load_time(now, ms));
+    }
+
     /// A view of a partition as it is now; `None` when there is no such partition.
     pub fn partition(&self, topic: &str, partition: i32) -> Option<PartitionSnapshot> {
         self.topic(topic).partitions().into_iter().find(|found| found.partition.0 == partition)
@@ -205,23 +213,37 @@ impl Cluster {
     /// # Ok(()) }
     /// ```
     pub async fn wait_until(&self, mut condition: impl FnMut(&Self) -> bool) -> Result<()> {
+        self.wait_for("the condition", || condition(self), || self.snapshot().to_string()).await
+    }
+
+    /// Waits until `condition` holds, or says what is `seen` instead of what is waited for.
+    pub(super) async fn wait_for(
+        &self,
+        what: &str,
+        mut condition: impl FnMut() -> bool,
+        seen: impl FnOnce() -> String,
+    ) -> Result<()> {
         let deadline = self.now().plus(self.wait_deadline);
         loop {
             let changed = self.shell.changed();
             tokio::pin!(changed);
             // From here on no change is missed, also not one that the condition itself makes.
             changed.as_mut().enable();
-            if condition(self) {
+            if condition() {
                 return Ok(());
             }
             tokio::select! {
                 biased;
                 () = changed => {}
                 () = self.shell.clock.sleep_until(deadline) => {
-                    if condition(self) {
+                    if condition() {
                         return Ok(());
                     }
-                    return Err(Error::TimedOut { after: self.wait_deadline, seen: self.snapshot().to_string() });
+                    return Err(Error::TimedOut {
+                        waited_for: what.to_owned(),
+                        after: self.wait_deadline,
+                        seen: seen(),
+                    });
                 }
             }
         }

@@ -43,11 +43,13 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<Self>,
     },
-    /// The condition of `wait_until` did not come true.
+    /// What was waited for did not come true.
     TimedOut {
+        /// What that was.
+        waited_for: String,
         /// How long was waited.
         after: Duration,
-        /// What the cluster looked like at the end.
+        /// What there was at the end instead.
         seen: String,
     },
 }
@@ -66,8 +68,8 @@ impl fmt::Display for Error {
             Self::Io { path, source } => write!(f, "{path}: {source}"),
             Self::Json(source) => write!(f, "not the expected JSON: {source}"),
             Self::Line { path, line, source } => write!(f, "{path}, line {line}: {source}"),
-            Self::TimedOut { after, seen } => {
-                write!(f, "the condition did not come true within {after:?}; the cluster looks like this:\n{seen}")
+            Self::TimedOut { waited_for, after, seen } => {
+                write!(f, "{waited_for} did not come true within {after:?}; this is what there is:\n{seen}")
             }
         }
     }

@@ -33,7 +33,7 @@ use crate::wire::messages::sync_group::SyncGroupResponse;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-const SESSION_MS: i32 = 10_000;
+pub(super) const SESSION_MS: i32 = 10_000;
 const REBALANCE_MS: i32 = 30_000;
 
 fn cluster(config: &[(&str, &str)]) -> TestCluster {
@@ -42,7 +42,7 @@ fn cluster(config: &[(&str, &str)]) -> TestCluster {
     cluster
 }
 
-fn join(member_id: &str) -> JoinGroupRequest {
+pub(super) fn join(member_id: &str) -> JoinGroupRequest {
     join_with(member_id, &["range"])
 }
 
@@ -67,7 +67,7 @@ fn join_static(instance_id: &str, member_id: &str) -> JoinGroupRequest {
     JoinGroupRequest { group_instance_id: Some(instance_id.into()), ..join(member_id) }
 }
 
-fn sync(joined: &JoinGroupResponse, assignments: &[(&str, &'static str)]) -> SyncGroupRequest {
+pub(super) fn sync(joined: &JoinGroupResponse, assignments: &[(&str, &'static str)]) -> SyncGroupRequest {
     let assignments = assignments.iter().map(|(member_id, assignment)| SyncGroupRequestAssignment {
         member_id: (*member_id).into(),
         assignment: Bytes::from_static(assignment.as_bytes()),
@@ -113,7 +113,7 @@ fn commit(cluster: &mut TestCluster, generation: i32, member_id: &str) -> ErrorC
 }
 
 /// Joins alone, with an id that was given out before, and gets everything.
-fn first_member(cluster: &mut TestCluster) -> (ConnectionId, JoinGroupResponse) {
+pub(super) fn first_member(cluster: &mut TestCluster) -> (ConnectionId, JoinGroupResponse) {
     let connection = cluster.connect(1);
     let id = cluster.send(connection, 9, join("")).response().member_id;
     let joined = cluster.send(connection, 9, join(&id)).response();
@@ -124,7 +124,7 @@ fn first_member(cluster: &mut TestCluster) -> (ConnectionId, JoinGroupResponse) 
 }
 
 /// Adds a member, of version 3 so that it needs no id first, and gives each of the two its own.
-fn two_members(cluster: &mut TestCluster) -> [(ConnectionId, JoinGroupResponse); 2] {
+pub(super) fn two_members(cluster: &mut TestCluster) -> [(ConnectionId, JoinGroupResponse); 2] {
     let (one, joined) = first_member(cluster);
     let two = cluster.connect(1);
     assert_eq!(cluster.send(two, 3, join("")), Answer::Waiting);
@@ -144,7 +144,7 @@ fn members_of(cluster: &TestCluster) -> Vec<(String, Member)> {
     group.members().map(|(id, member)| (id.to_owned(), member.clone())).collect()
 }
 
-fn state(cluster: &TestCluster) -> GroupState {
+pub(super) fn state(cluster: &TestCluster) -> GroupState {
     cluster.engine.group_snapshot("g").unwrap().state
 }
 

@@ -104,7 +104,7 @@ impl Rebalance<'_> {
         }
     }
 
-    pub(super) fn prepare(&mut self) {
+    pub(crate) fn prepare(&mut self) {
         if self.group.state == GroupState::CompletingRebalance {
             self.reset_assignments(ErrorCode::REBALANCE_IN_PROGRESS);
         }
@@ -232,9 +232,13 @@ impl Rebalance<'_> {
             return;
         }
         let Some(member) = self.group.members.get(member_id) else { return };
-        if member.has_satisfied_heartbeat() {
-            return;
+        if !member.has_satisfied_heartbeat() {
+            self.expire(member_id);
         }
+    }
+
+    /// Takes a member out as if it had been silent for too long, and begins a rebalance without it.
+    pub(crate) fn expire(&mut self, member_id: &str) {
         self.remove_member(member_id);
         match self.group.state {
             GroupState::Stable | GroupState::CompletingRebalance => self.prepare(),

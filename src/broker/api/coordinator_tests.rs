@@ -1,0 +1,163 @@
+//! Coordinators that move, load and forget, and what is done to groups without a client.
+
+use super::group_tests::SESSION_MS;
+use super::group_tests::first_member;
+use super::group_tests::join;
+use super::group_tests::state;
+use super::group_tests::sync;
+use super::group_tests::two_members;
+use crate::base::BrokerId;
+use crate::base::ErrorCode;
+use crate::base::GroupAction;
+use crate::base::Offset;
+use crate::base::PartitionIndex;
+use crate::broker::GroupState;
+use crate::broker::api::testing::Answer;
+use crate::broker::api::testing::TestCluster;
+use crate::wire::messages::heartbeat::HeartbeatRequest;
+use crate::wire::messages::list_groups::ListGroupsRequest;
+use crate::wire::messages::offset_fetch::OffsetFetchRequest;
+use crate::wire::messages::offset_fetch::OffsetFetchRequestTopic;
+use crate::wire::messages::sync_group::SyncGroupResponse;
+
+/// Three brokers, of which the first coordinates group `g`.
+fn cluster() -> TestCluster {
+    let mut cluster = TestCluster::new(3).topic("t", 4, 1);
+    assert_eq!(cluster.coordinator("g"), 1);
+    cluster
+}
+
+fn act(cluster: &mut TestCluster, action: GroupAction) -> ErrorCode {
+    let done = cluster.engine.act_on_group(cluster.now, "g", &action);
+    done.map_or_else(|refusal| refusal.code, |()| ErrorCode::NONE)
+}
+
+fn heartbeat(cluster: &mut TestCluster, broker: i32, member_id: &str) -> ErrorCode {
+    let request =
+        HeartbeatRequest { group_id: "g".into(), generation_id: 1, member_id: member_id.into(), ..Default::default() };
+    ErrorCode::new(cluster.ask_broker(broker, 2, request).error_code)
+}
+
+/// The error, or the offset that was committed for partition 0.
+fn committed(cluster: &mut TestCluster, broker: i32) -> Result<i64, ErrorCode> {
+    let topic = OffsetFetchRequestTopic { name: "t".into(), partition_indexes: vec![0], ..Default::default() };
+    let request = OffsetFetchRequest { group_id: "g".into(), topics: Some(vec![topic]), ..Default::default() };
+    let response = cluster.ask_broker(broker, 5, request);
+    match ErrorCode::new(response.error_code) {
+        ErrorCode::NONE => Ok(response.topics[0].partitions[0].committed_offset),
+        code => Err(code),
+    }
+}
+
+fn list(cluster: &mut TestCluster, broker: i32) -> Result<usize, ErrorCode> {
+    let response = cluster.ask_broker(broker, 4, ListGroupsRequest::default());
+    match ErrorCode::new(response.error_code) {
+        ErrorCode::NONE => Ok(response.groups.len()),
+        code => Err(code),
+    }
+}
+
+#[test]
+fn a_coordinator_that_moves_tells_those_who_wait_and_the_new_one_knows_everything() {
+    let mut cluster = cluster();
+    let offset = ("t".to_owned(), PartitionIndex(0), Offset(7));
+    cluster.engine.commit_offsets(cluster.now, "g", &[offset]).unwrap();
+    let (_, first) = first_member(&mut cluster);
+    let waiting = cluster.connect(1);
+    assert_eq!(cluster.send(waiting, 3, join("")), Answer::Waiting);
+    assert_eq!(act(&mut cluster, GroupAction::MoveCoordinator { broker: BrokerId(2) }), ErrorCode::NONE);
+    let told = cluster.received::<crate::wire::messages::join_group::JoinGroupResponse>(waiting).response();
+    assert_eq!(told.error_code, ErrorCode::NOT_COORDINATOR.code());
+    assert_eq!(heartbeat(&mut cluster, 1, &first.member_id), ErrorCode::NOT_COORDINATOR);
+    assert_eq!(cluster.coordinator("g"), 2);
+    // The rebalance that was going on was in memory only.
+    assert_eq!(heartbeat(&mut cluster, 2, &first.member_id), ErrorCode::NONE);
+    assert_eq!(state(&cluster), GroupState::Stable);
+    assert_eq!(committed(&mut cluster, 2), Ok(7));
+    assert_eq!((list(&mut cluster, 1), list(&mut cluster, 2)), (Ok(0), Ok(1)));
+}
+
+#[test]
+fn a_coordinator_refuses_while_it_reads_its_log() {
+    let mut cluster = cluster();
+    let (_, first) = first_member(&mut cluster);
+    cluster.engine.set_coordinator_load_time(cluster.now, 500);
+    assert_eq!(act(&mut cluster, GroupAction::MoveCoordinator { broker: BrokerId(3) }), ErrorCode::NONE);
+    cluster.pass_ms(499);
+    let loading = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
+    assert_eq!(committed(&mut cluster, 3), Err(loading));
+    assert_eq!((list(&mut cluster, 3), list(&mut cluster, 2)), (Err(loading), Ok(0)));
+    assert_eq!(cluster.ask_broker(3, 4, join("")).error_code, loading.code());
+    // Kafka answers heartbeats blindly.
+    assert_eq!(heartbeat(&mut cluster, 3, "who?"), ErrorCode::NONE);
+    assert_eq!(cluster.coordinator("g"), 3);
+    assert_eq!(act(&mut cluster, GroupAction::Rebalance), loading);
+    cluster.pass_ms(1);
+    assert_eq!(heartbeat(&mut cluster, 3, "who?"), ErrorCode::UNKNOWN_MEMBER_ID);
+    assert_eq!(heartbeat(&mut cluster, 3, &first.member_id), ErrorCode::NONE);
+    // Sessions began when it was ready.
+    cluster.pass_ms(i64::from(SESSION_MS) - 1);
+    assert_eq!(state(&cluster), GroupState::Stable);
+    cluster.pass_ms(1);
+    assert_eq!(state(&cluster), GroupState::Empty);
+}
+
+#[test]
+fn a_coordinator_that_is_unloaded_knows_what_is_in_the_log() {
+    let mut cluster = cluster();
+    let [(one, first), (two, second)] = two_members(&mut cluster);
+    assert_eq!(cluster.send(one, 9, join(&first.member_id)), Answer::Waiting);
+    let rejoined = cluster.send(two, 3, join(&second.member_id)).response();
+    assert_eq!(rejoined.generation_id, 3);
+    assert_eq!(cluster.send(two, 4, sync(&rejoined, &[])), Answer::Waiting);
+    assert_eq!(act(&mut cluster, GroupAction::UnloadCoordinator), ErrorCode::NONE);
+    let told = cluster.received::<SyncGroupResponse>(two).response();
+    assert_eq!(told.error_code, ErrorCode::NOT_COORDINATOR.code());
+    // Of generation 3 nothing was written yet.
+    let group = cluster.engine.group_snapshot("g").unwrap();
+    assert_eq!((group.state, group.generation, group.members.len()), (GroupState::Stable, 2, 2));
+}
+
+#[test]
+fn members_join_anew_when_a_test_says_so() {
+    let mut cluster = cluster();
+    let (one, first) = first_member(&mut cluster);
+    assert_eq!(act(&mut cluster, GroupAction::Rebalance), ErrorCode::NONE);
+    assert_eq!(heartbeat(&mut cluster, 1, &first.member_id), ErrorCode::REBALANCE_IN_PROGRESS);
+    let again = cluster.send(one, 9, join(&first.member_id)).response();
+    assert_eq!((again.error_code, again.generation_id), (0, 2));
+}
+
+#[test]
+fn a_member_expires_by_any_of_its_names() {
+    let mut cluster = cluster();
+    let [(_, first), (_, second)] = two_members(&mut cluster);
+    // Both clients have this name.
+    let expire = |member: &str| GroupAction::ExpireMember { member: member.to_owned() };
+    assert_eq!(act(&mut cluster, expire("test")), ErrorCode::UNKNOWN_MEMBER_ID);
+    assert_eq!(act(&mut cluster, expire(&first.member_id)), ErrorCode::NONE);
+    let left = cluster.engine.group_snapshot("g").unwrap().members;
+    assert_eq!(left.iter().map(|member| &*member.member_id).collect::<Vec<_>>(), [&*second.member_id]);
+    assert_eq!(state(&cluster), GroupState::PreparingRebalance);
+    assert_eq!(act(&mut cluster, expire("test")), ErrorCode::NONE);
+    assert_eq!(state(&cluster), GroupState::Empty);
+}
+
+#[test]
+fn offsets_expire_when_a_test_says_so() {
+    let mut cluster = cluster();
+    assert_eq!(act(&mut cluster, GroupAction::ExpireOffsets), ErrorCode::GROUP_ID_NOT_FOUND);
+    let offset = ("t".to_owned(), PartitionIndex(0), Offset(7));
+    cluster.engine.commit_offsets(cluster.now, "g", &[offset]).unwrap();
+    assert_eq!(act(&mut cluster, GroupAction::ExpireOffsets), ErrorCode::NONE);
+    assert_eq!(cluster.engine.group_snapshot("g"), None);
+    assert_eq!(committed(&mut cluster, 1), Ok(-1));
+}
+
+#[test]
+fn a_coordinator_moves_to_a_replica_in_sync_only() {
+    let mut cluster = cluster();
+    let to = GroupAction::MoveCoordinator { broker: BrokerId(9) };
+    assert_eq!(act(&mut cluster, to), ErrorCode::REPLICA_NOT_AVAILABLE);
+    assert_eq!(cluster.coordinator("g"), 1);
+}
