@@ -39,6 +39,17 @@ pub(super) fn handle(
     Outcome::Reply(AlterConfigsResponse { responses: responses.collect(), ..AlterConfigsResponse::default() })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &AlterConfigsRequest, code: ErrorCode) -> AlterConfigsResponse {
+    let rows = request.resources.iter().map(|resource| AlterConfigsResourceResponse {
+        error_code: code.code(),
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        ..AlterConfigsResourceResponse::default()
+    });
+    AlterConfigsResponse { responses: rows.collect(), ..AlterConfigsResponse::default() }
+}
+
 fn wanted(resource: &AlterConfigsResource) -> Alteration<'_> {
     let changes =
         resource.configs.iter().map(|config| Change { name: &config.name, op: SET, value: config.value.as_deref() });

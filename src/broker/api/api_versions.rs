@@ -36,6 +36,11 @@ pub(super) fn handle(state: &State, ctx: &RequestContext, request: ApiVersionsRe
     })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(_request: &ApiVersionsRequest, code: ErrorCode) -> ApiVersionsResponse {
+    ApiVersionsResponse { error_code: code.code(), ..ApiVersionsResponse::default() }
+}
+
 /// The answer to a version that is not served.
 pub(in crate::broker) fn unsupported(state: &State) -> Response {
     let own = all(state).into_iter().filter(|row| row.api_key == ApiKey::ApiVersions.code());

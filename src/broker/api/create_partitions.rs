@@ -61,6 +61,12 @@ pub(super) fn handle(
     Outcome::Reply(CreatePartitionsResponse { results, ..CreatePartitionsResponse::default() })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &CreatePartitionsRequest, code: ErrorCode) -> CreatePartitionsResponse {
+    let rows = request.topics.iter().map(|topic| row(topic.name.clone(), Err((code, None))));
+    CreatePartitionsResponse { results: rows.collect(), ..CreatePartitionsResponse::default() }
+}
+
 fn row(name: ByteString, result: Result<(), (ErrorCode, Option<String>)>) -> CreatePartitionsTopicResult {
     let (error_code, error_message) = result.err().unwrap_or((ErrorCode::NONE, None));
     CreatePartitionsTopicResult {

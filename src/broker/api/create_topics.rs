@@ -82,6 +82,15 @@ pub(super) fn handle(
     reply(rows)
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &CreateTopicsRequest, code: ErrorCode) -> CreateTopicsResponse {
+    let rows = request
+        .topics
+        .iter()
+        .map(|topic| CreatableTopicResult { error_message: None, ..refused(&topic.name, Refusal::new(code, "")) });
+    CreateTopicsResponse { topics: rows.collect(), ..CreateTopicsResponse::default() }
+}
+
 fn reply(topics: Vec<CreatableTopicResult>) -> Outcome<CreateTopicsResponse> {
     Outcome::Reply(CreateTopicsResponse { topics, ..CreateTopicsResponse::default() })
 }

@@ -30,6 +30,16 @@ pub(super) fn handle(
     Outcome::Reply(DeleteGroupsResponse { results, ..DeleteGroupsResponse::default() })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &DeleteGroupsRequest, code: ErrorCode) -> DeleteGroupsResponse {
+    let rows = request.groups_names.iter().map(|group| DeletableGroupResult {
+        group_id: group.clone(),
+        error_code: code.code(),
+        ..DeletableGroupResult::default()
+    });
+    DeleteGroupsResponse { results: rows.collect(), ..DeleteGroupsResponse::default() }
+}
+
 fn delete(state: &mut State, ctx: &RequestContext, group: &str) -> Result<(), ErrorCode> {
     let (coordinator, _) = state.group_coordinator(ctx, group)?;
     let records = coordinator.delete_group(group)?;

@@ -50,6 +50,24 @@ pub(super) fn handle(
     Outcome::Reply(DeleteRecordsResponse { topics, ..DeleteRecordsResponse::default() })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &DeleteRecordsRequest, code: ErrorCode) -> DeleteRecordsResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let rows = topic.partitions.iter().map(|row| DeleteRecordsPartitionResult {
+            partition_index: row.partition_index,
+            low_watermark: Offset::INVALID.0,
+            error_code: code.code(),
+            ..DeleteRecordsPartitionResult::default()
+        });
+        DeleteRecordsTopicResult {
+            name: topic.name.clone(),
+            partitions: rows.collect(),
+            ..DeleteRecordsTopicResult::default()
+        }
+    });
+    DeleteRecordsResponse { topics: topics.collect(), ..DeleteRecordsResponse::default() }
+}
+
 /// Returns the new log start offset, which the protocol calls `low_watermark`.
 fn delete_before(
     state: &mut State,

@@ -77,6 +77,19 @@ pub(super) fn handle(
     reply(rows.collect())
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &DeleteTopicsRequest, code: ErrorCode) -> DeleteTopicsResponse {
+    let by_name = request.topic_names.iter().map(|name| (Some(name.clone()), Uuid::ZERO));
+    let asked = by_name.chain(request.topics.iter().map(|topic| (topic.name.clone(), topic.topic_id)));
+    let rows = asked.map(|(name, topic_id)| DeletableTopicResult {
+        name,
+        topic_id,
+        error_code: code.code(),
+        ..DeletableTopicResult::default()
+    });
+    DeleteTopicsResponse { responses: rows.collect(), ..DeleteTopicsResponse::default() }
+}
+
 fn reply(responses: Vec<DeletableTopicResult>) -> Outcome<DeleteTopicsResponse> {
     Outcome::Reply(DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() })
 }

@@ -57,6 +57,11 @@ pub(super) fn handle(
     })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(_request: &DescribeClusterRequest, code: ErrorCode) -> DescribeClusterResponse {
+    DescribeClusterResponse { error_code: code.code(), ..DescribeClusterResponse::default() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

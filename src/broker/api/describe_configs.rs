@@ -72,6 +72,17 @@ pub(super) fn handle(
     }
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &DescribeConfigsRequest, code: ErrorCode) -> DescribeConfigsResponse {
+    let rows = request.resources.iter().map(|resource| DescribeConfigsResult {
+        error_code: code.code(),
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        ..DescribeConfigsResult::default()
+    });
+    DescribeConfigsResponse { results: rows.collect(), ..DescribeConfigsResponse::default() }
+}
+
 /// How many resources and configs an answer shows at most: those of some 7,000 topics. A resource of six bytes may be
 /// asked for again and again, and each time is answered with hundreds of configs.
 const ROWS_MAX: usize = 250_000;

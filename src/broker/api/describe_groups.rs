@@ -51,6 +51,12 @@ pub(super) fn handle(
     Outcome::Reply(DescribeGroupsResponse { groups, ..DescribeGroupsResponse::default() })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &DescribeGroupsRequest, code: ErrorCode) -> DescribeGroupsResponse {
+    let rows = request.groups.iter().map(|id| refusal(id.clone(), code, None));
+    DescribeGroupsResponse { groups: rows.collect(), ..DescribeGroupsResponse::default() }
+}
+
 fn refusal(group_id: ByteString, code: ErrorCode, message: Option<String>) -> DescribedGroup {
     DescribedGroup {
         group_id,

@@ -8,6 +8,7 @@
 //! * Source: KIP-113, KIP-827, `ReplicaManager.describeLogDirs`,
 //!   <https://kafka.apache.org/protocol#The_Messages_DescribeLogDirs>.
 
+use crate::base::ErrorCode;
 use crate::base::PartitionIndex;
 use crate::broker::outcome::Outcome;
 use crate::broker::outcome::RequestContext;
@@ -40,6 +41,13 @@ pub(super) fn handle(
         ..DescribeLogDirsResult::default()
     };
     Outcome::Reply(DescribeLogDirsResponse { results: vec![result], ..DescribeLogDirsResponse::default() })
+}
+
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(_request: &DescribeLogDirsRequest, code: ErrorCode) -> DescribeLogDirsResponse {
+    // Before version 3 only the rows have a code, and no directory is named by the request.
+    let row = DescribeLogDirsResult { error_code: code.code(), ..DescribeLogDirsResult::default() };
+    DescribeLogDirsResponse { error_code: code.code(), results: vec![row], ..DescribeLogDirsResponse::default() }
 }
 
 fn wanted(topics: Vec<DescribableLogDirTopic>) -> Wanted {

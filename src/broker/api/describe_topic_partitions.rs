@@ -66,7 +66,8 @@ pub(super) fn handle(
     Outcome::Reply(response)
 }
 
-fn refuse(request: &DescribeTopicPartitionsRequest, code: ErrorCode) -> DescribeTopicPartitionsResponse {
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &DescribeTopicPartitionsRequest, code: ErrorCode) -> DescribeTopicPartitionsResponse {
     let topics = request.topics.iter().map(|topic| DescribeTopicPartitionsResponseTopic {
         error_code: code.code(),
         name: Some(topic.name.clone()),

@@ -46,7 +46,7 @@ struct Fetching {
 
 pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: FetchRequest) -> Outcome<FetchResponse> {
     if !(0..=1).contains(&request.isolation_level) {
-        return Outcome::Reply(refuse(request, ErrorCode::UNKNOWN_SERVER_ERROR));
+        return Outcome::Reply(refuse(&request, ErrorCode::UNKNOWN_SERVER_ERROR));
     }
     let plan = match state.begin_fetch(ctx, &request) {
         Ok(plan) => plan,
@@ -69,9 +69,9 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: FetchRequ
 }
 
 /// Refuses the request as a whole and each partition in it.
-fn refuse(request: FetchRequest, code: ErrorCode) -> FetchResponse {
-    let responses = request.topics.into_iter().map(|topic| FetchableTopicResponse {
-        topic: topic.topic,
+pub(super) fn refuse(request: &FetchRequest, code: ErrorCode) -> FetchResponse {
+    let responses = request.topics.iter().map(|topic| FetchableTopicResponse {
+        topic: topic.topic.clone(),
         topic_id: topic.topic_id,
         partitions: topic.partitions.iter().map(|asked| failed(asked.partition, code)).collect(),
         ..FetchableTopicResponse::default()

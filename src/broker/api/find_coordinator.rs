@@ -51,6 +51,24 @@ pub(super) fn handle(
     })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &FindCoordinatorRequest, code: ErrorCode) -> FindCoordinatorResponse {
+    let rows = request.coordinator_keys.iter().map(|key| Coordinator {
+        key: key.clone(),
+        error_code: code.code(),
+        node_id: -1,
+        port: -1,
+        ..Coordinator::default()
+    });
+    FindCoordinatorResponse {
+        error_code: code.code(),
+        node_id: -1,
+        port: -1,
+        coordinators: rows.collect(),
+        ..FindCoordinatorResponse::default()
+    }
+}
+
 fn find(state: &mut State, ctx: &RequestContext, key_type: i8, key: ByteString) -> Coordinator {
     let found = match key_type {
         GROUP => state.find_group_coordinator(&key),

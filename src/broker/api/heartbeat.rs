@@ -19,6 +19,11 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: Heartbeat
     Outcome::Reply(HeartbeatResponse { error_code: ErrorCode::of(&result).code(), ..HeartbeatResponse::default() })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(_request: &HeartbeatRequest, code: ErrorCode) -> HeartbeatResponse {
+    HeartbeatResponse { error_code: code.code(), ..HeartbeatResponse::default() }
+}
+
 fn heartbeat(state: &mut State, ctx: &RequestContext, request: &HeartbeatRequest) -> Result<(), ErrorCode> {
     if request.group_id.is_empty() {
         return Err(ErrorCode::INVALID_GROUP_ID);

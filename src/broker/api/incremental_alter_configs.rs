@@ -44,6 +44,17 @@ pub(super) fn handle(
     })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &IncrementalAlterConfigsRequest, code: ErrorCode) -> IncrementalAlterConfigsResponse {
+    let rows = request.resources.iter().map(|resource| AlterConfigsResourceResponse {
+        error_code: code.code(),
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        ..AlterConfigsResourceResponse::default()
+    });
+    IncrementalAlterConfigsResponse { responses: rows.collect(), ..IncrementalAlterConfigsResponse::default() }
+}
+
 fn wanted(resource: &AlterConfigsResource) -> Alteration<'_> {
     let changes = resource.configs.iter().map(|config| Change {
         name: &config.name,

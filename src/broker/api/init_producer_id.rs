@@ -17,15 +17,9 @@ pub(super) fn handle(
     _ctx: &RequestContext,
     request: InitProducerIdRequest,
 ) -> Outcome<InitProducerIdResponse> {
-    let refuse = |code: ErrorCode| InitProducerIdResponse {
-        error_code: code.code(),
-        producer_id: -1,
-        producer_epoch: -1,
-        ..InitProducerIdResponse::default()
-    };
     Outcome::Reply(match request.transactional_id.as_deref() {
-        Some("") => refuse(ErrorCode::INVALID_REQUEST),
-        Some(_) => refuse(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+        Some("") => refuse(&request, ErrorCode::INVALID_REQUEST),
+        Some(_) => refuse(&request, ErrorCode::COORDINATOR_NOT_AVAILABLE),
         // As Kafka does, an idempotent producer always gets a new id, whatever it had before.
         None => InitProducerIdResponse {
             producer_id: state.new_producer_id().0,
@@ -33,6 +27,16 @@ pub(super) fn handle(
             ..InitProducerIdResponse::default()
         },
     })
+}
+
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(_request: &InitProducerIdRequest, code: ErrorCode) -> InitProducerIdResponse {
+    InitProducerIdResponse {
+        error_code: code.code(),
+        producer_id: -1,
+        producer_epoch: -1,
+        ..InitProducerIdResponse::default()
+    }
 }
 
 #[cfg(test)]

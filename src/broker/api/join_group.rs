@@ -19,6 +19,7 @@ use crate::coordinator::Joining;
 use crate::coordinator::Reply;
 use crate::wire::messages::join_group::JoinGroupRequest;
 use crate::wire::messages::join_group::JoinGroupResponse;
+use bytestring::ByteString;
 
 pub(super) fn handle(
     state: &mut State,
@@ -37,6 +38,14 @@ pub(super) fn handle(
         }),
     };
     if ctx.api_version < 7 { outcome.map(with_protocol_name) } else { outcome }
+}
+
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &JoinGroupRequest, code: ErrorCode) -> JoinGroupResponse {
+    let member_id = request.member_id.clone();
+    // Before version 7 the protocol's name cannot be null.
+    let protocol_name = Some(ByteString::new());
+    JoinGroupResponse { error_code: code.code(), member_id, protocol_name, ..JoinGroupResponse::default() }
 }
 
 fn check(state: &mut State, ctx: &RequestContext, request: &JoinGroupRequest) -> Result<(), ErrorCode> {

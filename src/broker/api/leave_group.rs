@@ -45,6 +45,17 @@ pub(super) fn handle(
     Outcome::Reply(LeaveGroupResponse { members: members.collect(), ..LeaveGroupResponse::default() })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &LeaveGroupRequest, code: ErrorCode) -> LeaveGroupResponse {
+    let members = request.members.iter().map(|member| MemberResponse {
+        member_id: member.member_id.clone(),
+        group_instance_id: member.group_instance_id.clone(),
+        error_code: code.code(),
+        ..MemberResponse::default()
+    });
+    LeaveGroupResponse { error_code: code.code(), members: members.collect(), ..LeaveGroupResponse::default() }
+}
+
 fn leave(
     state: &mut State,
     ctx: &RequestContext,

@@ -43,6 +43,11 @@ pub(super) fn handle(
     })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(_request: &ListConfigResourcesRequest, code: ErrorCode) -> ListConfigResourcesResponse {
+    ListConfigResourcesResponse { error_code: code.code(), ..ListConfigResourcesResponse::default() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@
 //! * Source: KIP-518, KIP-848, `GroupMetadataManager.listGroups`,
 //!   <https://kafka.apache.org/protocol#The_Messages_ListGroups>.
 
+use crate::base::ErrorCode;
 use crate::broker::outcome::Outcome;
 use crate::broker::outcome::RequestContext;
 use crate::broker::state::State;
@@ -38,4 +39,9 @@ pub(super) fn handle(state: &State, ctx: &RequestContext, request: ListGroupsReq
             ..ListedGroup::default()
         });
     Outcome::Reply(ListGroupsResponse { groups: groups.collect(), ..ListGroupsResponse::default() })
+}
+
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(_request: &ListGroupsRequest, code: ErrorCode) -> ListGroupsResponse {
+    ListGroupsResponse { error_code: code.code(), ..ListGroupsResponse::default() }
 }

@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 
 pub(super) fn handle(state: &State, ctx: &RequestContext, request: ListOffsetsRequest) -> Outcome<ListOffsetsResponse> {
     if !(0..=1).contains(&request.isolation_level) {
-        return Outcome::Reply(refuse(request, ErrorCode::UNKNOWN_SERVER_ERROR));
+        return Outcome::Reply(refuse(&request, ErrorCode::UNKNOWN_SERVER_ERROR));
     }
     let isolation = match (request.replica_id, request.isolation_level) {
         (0.., _) => Isolation::LogEnd,
@@ -75,15 +75,15 @@ pub(super) fn handle(state: &State, ctx: &RequestContext, request: ListOffsetsRe
 }
 
 /// Refuses each partition of the request.
-fn refuse(request: ListOffsetsRequest, code: ErrorCode) -> ListOffsetsResponse {
+pub(super) fn refuse(request: &ListOffsetsRequest, code: ErrorCode) -> ListOffsetsResponse {
     let row = |asked: &ListOffsetsPartition| ListOffsetsPartitionResponse {
         partition_index: asked.partition_index,
         error_code: code.code(),
         ..ListOffsetsPartitionResponse::default()
     };
-    let topics = request.topics.into_iter().map(|topic| ListOffsetsTopicResponse {
+    let topics = request.topics.iter().map(|topic| ListOffsetsTopicResponse {
         partitions: topic.partitions.iter().map(row).collect(),
-        name: topic.name,
+        name: topic.name.clone(),
         ..ListOffsetsTopicResponse::default()
     });
     ListOffsetsResponse { topics: topics.collect(), ..ListOffsetsResponse::default() }

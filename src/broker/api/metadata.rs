@@ -35,13 +35,13 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: MetadataR
     // Versions 10 and 11 have the field, but brokers did not look topics up by it yet.
     let is_early = |topic: &MetadataRequestTopic| topic.name.is_none() || topic.topic_id != Uuid::ZERO;
     if let Some(topics) = wanted.as_ref().filter(|topics| ctx.api_version < 12 && topics.iter().any(is_early)) {
-        return Outcome::Reply(refuse(topics, ErrorCode::INVALID_REQUEST));
+        return Outcome::Reply(refuse_topics(topics, ErrorCode::INVALID_REQUEST));
     }
     // Kafka trips over a topic with neither name nor id, unless it looks at ids alone.
     let is_none = |topic: &MetadataRequestTopic| topic.name.is_none() && topic.topic_id == Uuid::ZERO;
     let by_name = |topics: &&Vec<MetadataRequestTopic>| topics.iter().all(|topic| topic.topic_id == Uuid::ZERO);
     if let Some(topics) = wanted.as_ref().filter(by_name).filter(|topics| topics.iter().any(is_none)) {
-        return Outcome::Reply(refuse(topics, ErrorCode::UNKNOWN_SERVER_ERROR));
+        return Outcome::Reply(refuse_topics(topics, ErrorCode::UNKNOWN_SERVER_ERROR));
     }
     let may_create = ctx.api_version < 4 || request.allow_auto_topic_creation;
     let mut topics: Vec<MetadataResponseTopic> = match wanted {
@@ -73,7 +73,13 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: MetadataR
     })
 }
 
-fn refuse(topics: &[MetadataRequestTopic], code: ErrorCode) -> MetadataResponse {
+/// Refuses the request with a code in every place that has one; one for all topics has none before version 13.
+pub(super) fn refuse(request: &MetadataRequest, code: ErrorCode) -> MetadataResponse {
+    let topics = request.topics.as_deref().unwrap_or_default();
+    MetadataResponse { error_code: code.code(), ..refuse_topics(topics, code) }
+}
+
+fn refuse_topics(topics: &[MetadataRequestTopic], code: ErrorCode) -> MetadataResponse {
     let topics = topics.iter().map(|topic| MetadataResponseTopic {
         error_code: code.code(),
         name: Some(topic.name.clone().unwrap_or_default()),

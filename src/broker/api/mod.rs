@@ -42,6 +42,7 @@ use super::outcome::Outcome;
 use super::outcome::RequestContext;
 use super::release::Release;
 use super::state::State;
+use crate::base::ErrorCode;
 use crate::wire::ApiKey;
 use crate::wire::Request;
 use crate::wire::Response;
@@ -65,6 +66,15 @@ macro_rules! handlers {
             match request {
                 $(Request::$api(request) => $module::handle(state, ctx, request).map(Response::$api),)*
                 _ => Outcome::Close("this API is not served"),
+            }
+        }
+
+        #[cfg_attr(not(test), expect(dead_code, reason = "the fault rules are next"))]
+        /// Refuses a request with a code in every place where its API has one; `None` for an API that is not served.
+        pub(super) fn refuse(request: &Request, code: ErrorCode) -> Option<Response> {
+            match request {
+                $(Request::$api(request) => Some(Response::$api($module::refuse(request, code))),)*
+                _ => None,
             }
         }
     };
@@ -131,12 +141,48 @@ pub(super) fn is_served(release: Release, api: ApiKey, version: i16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Seed;
+    use crate::wire::codec::Decoder;
+    use crate::wire::generate::Generator;
+    use serde_json::Value;
 
     #[test]
     fn the_table_is_sorted_and_within_what_the_wire_can_say() {
         assert!(TABLE.is_sorted_by_key(|row| row.api));
         for row in TABLE {
             assert_eq!(row.versions.intersection(row.api.versions()), row.versions, "{}", row.api);
+        }
+    }
+
+    /// Collects all fields of this name, however deep.
+    fn codes(value: &Value, found: &mut Vec<i64>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("error_code").and_then(Value::as_i64));
+                fields.values().for_each(|value| codes(value, found));
+            }
+            Value::Array(elements) => elements.iter().for_each(|value| codes(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_api_is_refused_with_the_code_in_each_field_that_has_one() {
+        let mut generator = Generator::new(Seed(4).stream("refusals"));
+        for row in TABLE {
+            for version in row.versions.iter() {
+                let mut most = 0;
+                for _ in 0..20 {
+                    let body = generator.body(row.api.request_facts(), version);
+                    let request = Request::decode(&mut Decoder::new(body, false), row.api, version).unwrap();
+                    let answer = refuse(&request, ErrorCode::KAFKA_STORAGE_ERROR).unwrap().to_json(version);
+                    let (mut found, answer) = (Vec::new(), answer.unwrap());
+                    codes(&answer, &mut found);
+                    assert!(found.iter().all(|code| *code == 56), "{} {version} {answer}", row.api);
+                    most = most.max(found.len());
+                }
+                assert!(most > 0, "{} version {version} cannot say why", row.api);
+            }
         }
     }
 }

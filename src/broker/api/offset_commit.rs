@@ -81,6 +81,24 @@ pub(super) fn handle(
     Outcome::Reply(OffsetCommitResponse { topics: rows, ..OffsetCommitResponse::default() })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &OffsetCommitRequest, code: ErrorCode) -> OffsetCommitResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let rows = topic.partitions.iter().map(|row| OffsetCommitResponsePartition {
+            partition_index: row.partition_index,
+            error_code: code.code(),
+            ..OffsetCommitResponsePartition::default()
+        });
+        OffsetCommitResponseTopic {
+            name: topic.name.clone(),
+            topic_id: topic.topic_id,
+            partitions: rows.collect(),
+            ..OffsetCommitResponseTopic::default()
+        }
+    });
+    OffsetCommitResponse { topics: topics.collect(), ..OffsetCommitResponse::default() }
+}
+
 fn check_group(state: &mut State, ctx: &RequestContext, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
     let (coordinator, at) = state.group_coordinator(ctx, &request.group_id)?;
     coordinator.check_offset_commit(

@@ -29,6 +29,23 @@ pub(super) fn handle(
     )
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &OffsetDeleteRequest, code: ErrorCode) -> OffsetDeleteResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let rows = topic.partitions.iter().map(|row| OffsetDeleteResponsePartition {
+            partition_index: row.partition_index,
+            error_code: code.code(),
+            ..OffsetDeleteResponsePartition::default()
+        });
+        OffsetDeleteResponseTopic {
+            name: topic.name.clone(),
+            partitions: rows.collect(),
+            ..OffsetDeleteResponseTopic::default()
+        }
+    });
+    OffsetDeleteResponse { error_code: code.code(), topics: topics.collect(), ..OffsetDeleteResponse::default() }
+}
+
 fn delete(
     state: &mut State,
     ctx: &RequestContext,

@@ -24,6 +24,7 @@ use crate::wire::messages::offset_fetch::OffsetFetchResponsePartition;
 use crate::wire::messages::offset_fetch::OffsetFetchResponsePartitions;
 use crate::wire::messages::offset_fetch::OffsetFetchResponseTopic;
 use crate::wire::messages::offset_fetch::OffsetFetchResponseTopics;
+use bytestring::ByteString;
 
 pub(super) fn handle(
     state: &mut State,
@@ -49,6 +50,53 @@ pub(super) fn handle(
         topics: group.topics.into_iter().map(of_older_version).collect(),
         ..OffsetFetchResponse::default()
     })
+}
+
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &OffsetFetchRequest, code: ErrorCode) -> OffsetFetchResponse {
+    let topics = request.topics.iter().flatten().map(|topic| {
+        let rows = topic.partition_indexes.iter().map(|index| OffsetFetchResponsePartition {
+            partition_index: *index,
+            committed_offset: -1,
+            metadata: Some(ByteString::new()),
+            error_code: code.code(),
+            ..OffsetFetchResponsePartition::default()
+        });
+        OffsetFetchResponseTopic {
+            name: topic.name.clone(),
+            partitions: rows.collect(),
+            ..OffsetFetchResponseTopic::default()
+        }
+    });
+    let groups = request.groups.iter().map(|group| {
+        let topics = group.topics.iter().flatten().map(|topic| {
+            let rows = topic.partition_indexes.iter().map(|index| OffsetFetchResponsePartitions {
+                partition_index: *index,
+                committed_offset: -1,
+                metadata: Some(ByteString::new()),
+                error_code: code.code(),
+                ..OffsetFetchResponsePartitions::default()
+            });
+            OffsetFetchResponseTopics {
+                name: topic.name.clone(),
+                topic_id: topic.topic_id,
+                partitions: rows.collect(),
+                ..OffsetFetchResponseTopics::default()
+            }
+        });
+        OffsetFetchResponseGroup {
+            group_id: group.group_id.clone(),
+            topics: topics.collect(),
+            error_code: code.code(),
+            ..OffsetFetchResponseGroup::default()
+        }
+    });
+    OffsetFetchResponse {
+        topics: topics.collect(),
+        error_code: code.code(),
+        groups: groups.collect(),
+        ..OffsetFetchResponse::default()
+    }
 }
 
 fn fetch(state: &mut State, ctx: &RequestContext, request: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {

@@ -46,6 +46,23 @@ pub(super) fn handle(
     Outcome::Reply(OffsetForLeaderEpochResponse { topics, ..OffsetForLeaderEpochResponse::default() })
 }
 
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(request: &OffsetForLeaderEpochRequest, code: ErrorCode) -> OffsetForLeaderEpochResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let rows = topic.partitions.iter().map(|asked| EpochEndOffset {
+            error_code: code.code(),
+            partition: asked.partition,
+            ..EpochEndOffset::default()
+        });
+        OffsetForLeaderTopicResult {
+            topic: topic.topic.clone(),
+            partitions: rows.collect(),
+            ..OffsetForLeaderTopicResult::default()
+        }
+    });
+    OffsetForLeaderEpochResponse { topics: topics.collect(), ..OffsetForLeaderEpochResponse::default() }
+}
+
 fn find(
     state: &State,
     ctx: &RequestContext,

@@ -49,7 +49,7 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: ProduceRe
     if request.transactional_id.is_none() && request.topic_data.iter().any(has_transactional_records) {
         return match acks {
             0 => Outcome::Close("a produce request with acks=0 failed"),
-            _ => Outcome::Reply(refuse(request, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)),
+            _ => Outcome::Reply(refuse(&request, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)),
         };
     }
     let mut pending = Vec::new();
@@ -105,7 +105,7 @@ fn has_transactional_records(topic: &TopicProduceData) -> bool {
 }
 
 /// Refuses each partition of the request.
-fn refuse(request: ProduceRequest, code: ErrorCode) -> ProduceResponse {
+pub(super) fn refuse(request: &ProduceRequest, code: ErrorCode) -> ProduceResponse {
     let row = |data: &PartitionProduceData| PartitionProduceResponse {
         index: data.index,
         error_code: code.code(),
@@ -113,9 +113,9 @@ fn refuse(request: ProduceRequest, code: ErrorCode) -> ProduceResponse {
         log_start_offset: -1,
         ..PartitionProduceResponse::default()
     };
-    let responses = request.topic_data.into_iter().map(|topic| TopicProduceResponse {
+    let responses = request.topic_data.iter().map(|topic| TopicProduceResponse {
         partition_responses: topic.partition_data.iter().map(row).collect(),
-        name: topic.name,
+        name: topic.name.clone(),
         topic_id: topic.topic_id,
         ..TopicProduceResponse::default()
     });

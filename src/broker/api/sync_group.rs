@@ -17,23 +17,26 @@ use crate::wire::messages::sync_group::SyncGroupRequest;
 use crate::wire::messages::sync_group::SyncGroupResponse;
 
 pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: SyncGroupRequest) -> Outcome<SyncGroupResponse> {
-    let refuse =
-        |code: ErrorCode| Outcome::Reply(SyncGroupResponse { error_code: code.code(), ..SyncGroupResponse::default() });
     let names_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
     if ctx.api_version >= 5 && !names_protocol {
-        return refuse(ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
+        return Outcome::Reply(refuse(&request, ErrorCode::INCONSISTENT_GROUP_PROTOCOL));
     }
     if request.group_id.is_empty() {
-        return refuse(ErrorCode::INVALID_GROUP_ID);
+        return Outcome::Reply(refuse(&request, ErrorCode::INVALID_GROUP_ID));
     }
     let ticket = state.new_ticket();
     let decision = match state.group_coordinator(ctx, &request.group_id) {
         Ok((coordinator, at)) => coordinator.sync(&at, &request, ticket),
-        Err(code) => return refuse(code),
+        Err(code) => return Outcome::Reply(refuse(&request, code)),
     };
     state.carry_out(ctx.now, &request.group_id, decision);
     state.await_reply(ticket, |reply| match reply {
         Reply::Sync(response) => Some(response),
         Reply::Join(_) => None,
     })
+}
+
+/// Refuses the request with a code in every place that has one.
+pub(super) fn refuse(_request: &SyncGroupRequest, code: ErrorCode) -> SyncGroupResponse {
+    SyncGroupResponse { error_code: code.code(), ..SyncGroupResponse::default() }
 }
