@@ -53,6 +53,7 @@ pub use clock::Clock;
 pub use consumer::Consumer;
 pub use consumer::ConsumerBuilder;
 pub use consumer::ConsumerRecord;
+pub use consumer::IsolationLevel;
 pub use consumer::OffsetReset;
 pub use consumer::RecordStream;
 pub use consumer::StartFrom;

@@ -2,6 +2,7 @@
 
 use super::super::TopicPartition;
 use super::super::connection::Connection;
+use super::super::consumer::IsolationLevel;
 use super::super::error::Error;
 use super::super::error::Result;
 use super::super::routing::Answers;
@@ -69,7 +70,7 @@ impl Admin {
         &self,
         specs: impl IntoIterator<Item = (TopicPartition, OffsetSpec)>,
     ) -> PerItem<TopicPartition, Option<ListedOffset>> {
-        PerItem::new(list_offsets(&self.router, specs.into_iter().collect()).await)
+        PerItem::new(list_offsets(&self.router, specs.into_iter().collect(), IsolationLevel::ReadUncommitted).await)
     }
 }
 
@@ -77,10 +78,13 @@ impl Admin {
 pub(in crate::client) async fn list_offsets(
     router: &Router,
     specs: Vec<(TopicPartition, OffsetSpec)>,
+    isolation: IsolationLevel,
 ) -> Answers<Option<ListedOffset>> {
     let timeout_ms = i32::try_from(router.settings.request_timeout.as_millis()).unwrap_or(i32::MAX);
     router
-        .on_leaders("ListOffsets", specs, async |connection, rows| ask(router, connection, rows, timeout_ms).await)
+        .on_leaders("ListOffsets", specs, async |connection, rows| {
+            ask(router, connection, rows, timeout_ms, isolation).await
+        })
         .await
 }
 
@@ -89,6 +93,7 @@ async fn ask(
     connection: Arc<Connection>,
     rows: Vec<(TopicPartition, OffsetSpec)>,
     timeout_ms: i32,
+    isolation: IsolationLevel,
 ) -> Result<Answers<Option<ListedOffset>>> {
     let api = ApiKey::ListOffsets;
     let version = connection.version(api, i16::MAX)?;
@@ -110,7 +115,8 @@ async fn ask(
         }
     };
     let topics = merge(rows.iter().map(row), |topic| &topic.name, |into, from| into.partitions.extend(from.partitions));
-    let request = ListOffsetsRequest { replica_id: -1, topics, timeout_ms, ..Default::default() };
+    let isolation_level = isolation.on_wire();
+    let request = ListOffsetsRequest { replica_id: -1, isolation_level, topics, timeout_ms, ..Default::default() };
     let response = connection.start(&request, version, Duration::ZERO)?.get().await?;
     let mut answers = Vec::new();
     for topic in response.topics {

@@ -15,6 +15,8 @@ use super::super::routing::Lane;
 use super::super::routing::Router;
 use super::super::routing::lock;
 use super::Shared;
+use super::isolation::IsolationLevel;
+use super::isolation::hide_aborted;
 use super::session::Plan;
 use super::session::Session;
 use super::session::Want;
@@ -155,7 +157,8 @@ impl Fetcher {
         drop(state);
         if !searches.is_empty() {
             let router = Arc::clone(&self.router);
-            self.work.spawn(async move { Done::Found(generations, list_offsets(&router, searches).await) });
+            let isolation = self.shared.settings.isolation;
+            self.work.spawn(async move { Done::Found(generations, list_offsets(&router, searches, isolation).await) });
         }
         if unknown {
             self.refresh();
@@ -205,8 +208,9 @@ impl Fetcher {
         match started {
             Ok(answer) => {
                 self.in_flight.insert(broker, bytes_max);
+                let isolation = settings.isolation;
                 self.work.spawn(async move {
-                    let result = answer.get().await.map(open);
+                    let result = answer.get().await.map(|response| open(response, isolation));
                     Done::Fetched(broker, asked, result)
                 });
             }
@@ -324,8 +328,11 @@ impl Fetcher {
                 let woken = match code {
                     ErrorCode::NONE => match row.batches {
                         Ok(batches) => {
-                            let high_watermark = row.data.high_watermark.into();
-                            state.on_batches(&partition, generation, from, batches, row.bytes, high_watermark)
+                            let end = match self.shared.settings.isolation {
+                                IsolationLevel::ReadUncommitted => row.data.high_watermark,
+                                IsolationLevel::ReadCommitted => row.data.last_stable_offset,
+                            };
+                            state.on_batches(&partition, generation, from, batches, row.bytes, end.into())
                         }
                         Err(error) => {
                             let reason = format!("the records of {partition} from offset {from} on: {error}");
@@ -372,6 +379,7 @@ fn request(plan: Plan, settings: &super::Settings, bytes_max: usize) -> FetchReq
         max_wait_ms: i32::try_from(settings.fetch_wait_max.as_millis()).unwrap_or(i32::MAX),
         min_bytes: wire_size(settings.fetch_bytes_min),
         max_bytes: wire_size(bytes_max),
+        isolation_level: settings.isolation.on_wire(),
         session_id: plan.session_id,
         session_epoch: plan.session_epoch,
         ..Default::default()
@@ -411,8 +419,8 @@ fn request(plan: Plan, settings: &super::Settings, bytes_max: usize) -> FetchReq
     request
 }
 
-/// Cuts the batches of an answer apart and checks them; the answer keeps its head.
-fn open(mut response: FetchResponse) -> (FetchResponse, Vec<Row>) {
+/// Cuts the batches of an answer apart, checks them and hides what is void; the answer keeps its head.
+fn open(mut response: FetchResponse, isolation: IsolationLevel) -> (FetchResponse, Vec<Row>) {
     let mut rows = Vec::new();
     for topic in std::mem::take(&mut response.responses) {
         let name = if topic.topic_id.is_zero() {
@@ -424,7 +432,12 @@ fn open(mut response: FetchResponse) -> (FetchResponse, Vec<Row>) {
             let records = data.records.take().unwrap_or_default().into_bytes();
             let bytes = records.len();
             let checked = |batch: Result<Batch, BatchError>| batch.and_then(|batch| batch.verify().map(|()| batch));
-            let batches = Batch::split(&records).ignoring_partial_tail().map(checked).collect();
+            let mut batches: Result<Vec<Batch>, BatchError> =
+                Batch::split(&records).ignoring_partial_tail().map(checked).collect();
+            if isolation == IsolationLevel::ReadCommitted {
+                let aborted = data.aborted_transactions.take().unwrap_or_default();
+                batches = batches.and_then(|batches| hide_aborted(batches, &aborted));
+            }
             rows.push(Row { topic: name.clone(), data, bytes, batches });
         }
     }

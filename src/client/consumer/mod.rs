@@ -3,11 +3,14 @@
 //! Not here: groups, until the broker has them.
 
 mod fetcher;
+mod isolation;
 mod position;
 mod session;
 
 #[cfg(test)]
 mod tests;
+
+pub use isolation::IsolationLevel;
 
 use super::TopicPartition;
 use super::error::Error;
@@ -81,6 +84,7 @@ struct Settings {
     decompressed_bytes_max: usize,
     fetch_wait_max: Duration,
     reset: OffsetReset,
+    isolation: IsolationLevel,
 }
 
 /// What the consumer and its fetching task share.
@@ -150,6 +154,7 @@ impl ConsumerBuilder {
             decompressed_bytes_max: RECORDS_BYTES_MAX,
             fetch_wait_max: FETCH_WAIT_DEFAULT,
             reset: OffsetReset::Latest,
+            isolation: IsolationLevel::ReadUncommitted,
         };
         Self { router, settings }
     }
@@ -157,6 +162,15 @@ impl ConsumerBuilder {
     /// What happens when an offset is not in the log (the latest is taken).
     pub const fn auto_offset_reset(mut self, reset: OffsetReset) -> Self {
         self.settings.reset = reset;
+        self
+    }
+
+    /// Which records are seen (all).
+    ///
+    /// With [`IsolationLevel::ReadCommitted`] the end of a partition is where the first open transaction begins, for
+    /// [`StartFrom::Latest`] and [`Consumer::lag`] as well.
+    pub const fn isolation_level(mut self, isolation: IsolationLevel) -> Self {
+        self.settings.isolation = isolation;
         self
     }
 
