@@ -194,6 +194,12 @@ impl Cluster {
         self.shell.look(|engine, _| engine.journal().clone()).render()
     }
 
+    /// The journal itself, as it is now.
+    #[cfg(feature = "sim")]
+    pub(crate) fn journal_so_far(&self) -> crate::journal::Journal {
+        self.shell.look(|engine, _| engine.journal().clone())
+    }
+
     /// Applies retention and compaction now, as the brokers otherwise do from time to time.
     pub fn clean_logs(&self) {
         self.shell.with(|engine, now| engine.clean_logs(now));

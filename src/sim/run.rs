@@ -3,6 +3,9 @@
 use crate::base::Instant;
 use crate::base::Seed;
 use crate::broker::ClusterSnapshot;
+use crate::journal::Event;
+use crate::journal::Journal;
+use crate::wire::codec::Encoder;
 use std::fmt;
 use std::time::Duration;
 
@@ -25,7 +28,7 @@ pub struct Run {
     pub(super) seed: Seed,
     pub(super) elapsed: Duration,
     pub(super) endings: Vec<Ending>,
-    pub(super) journal: String,
+    pub(super) journal: Journal,
     pub(super) snapshot: ClusterSnapshot,
 }
 
@@ -45,8 +48,8 @@ impl Run {
         &self.endings
     }
 
-    /// The cluster's journal, one line per entry.
-    pub fn journal(&self) -> &str {
+    /// What happened in the cluster.
+    pub fn journal(&self) -> &Journal {
         &self.journal
     }
 
@@ -55,10 +58,32 @@ impl Run {
         &self.snapshot
     }
 
-    /// A number that two runs share only if the same things happened in them at the same times (FNV-1a, 64 bits, over
-    /// the journal).
+    /// A number that two runs share only if the same requests came at the same times and got the same answers.
     pub fn trace_hash(&self) -> u64 {
-        fnv(self.journal.as_bytes())
+        let mut hash = Fnv::default();
+        for entry in self.journal.entries() {
+            hash.number(entry.sequence);
+            hash.write(&entry.at.since_start().as_nanos().to_le_bytes());
+            match &entry.event {
+                Event::Request(request) => {
+                    hash.write(&request.header.api_key.to_le_bytes());
+                    hash.write(&request.header.api_version.to_le_bytes());
+                    hash.write(&request.body);
+                }
+                Event::Response { request, response } => {
+                    hash.number(*request);
+                    let newest = response.api_key().versions().max;
+                    let version = self.journal.request(*request).map_or(newest, |request| request.header.api_version);
+                    let mut encoder = Encoder::new(false);
+                    // What cannot be written was not sent either.
+                    if response.encode(&mut encoder, version).is_ok() {
+                        hash.write(&encoder.into_bytes());
+                    }
+                }
+                other => hash.write(format!("{other:?}").as_bytes()),
+            }
+        }
+        hash.0
     }
 
     /// Panics unless all processes ended well and all promises were kept.
@@ -92,10 +117,23 @@ impl fmt::Display for Run {
     }
 }
 
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+/// FNV-1a, 64 bits.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    }
+
+    fn number(&mut self, number: u64) {
+        self.write(&number.to_le_bytes());
+    }
 }
 
 /// The length of a run so far.

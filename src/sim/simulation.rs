@@ -151,7 +151,7 @@ impl Simulation {
             seed: self.seed,
             elapsed: elapsed(cluster.now()),
             endings,
-            journal: cluster.journal(),
+            journal: cluster.journal_so_far(),
             snapshot: cluster.snapshot(),
         };
         cluster.shutdown().await;
