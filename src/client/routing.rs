@@ -42,6 +42,7 @@ pub(super) struct Router {
     pub(super) settings: Arc<Settings>,
     slots: Mutex<BTreeMap<(Lane, String), Arc<Slot>>>,
     next_lane: AtomicU64,
+    next_producer: AtomicU64,
     metadata: watch::Sender<Arc<Metadata>>,
     tracked: Mutex<BTreeSet<TopicName>>,
     /// Held while metadata is being asked for, so that one question is enough for all who want to know.
@@ -115,6 +116,7 @@ impl Router {
         Self {
             settings: Arc::new(settings),
             slots: Mutex::default(),
+            next_producer: AtomicU64::new(0),
             next_lane: AtomicU64::new(1),
             metadata: watch::Sender::new(Arc::default()),
             tracked: Mutex::default(),
@@ -122,6 +124,11 @@ impl Router {
             turn: AtomicUsize::new(0),
             rng: Mutex::new(rng),
         }
+    }
+
+    /// The number of a new producer.
+    pub(super) fn next_producer(&self) -> u64 {
+        self.next_producer.fetch_add(1, Ordering::Relaxed)
     }
 
     /// What is known of the cluster.

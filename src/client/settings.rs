@@ -6,6 +6,7 @@ use super::Client;
 use super::clock::Clock;
 use super::error::Error;
 use super::error::Result;
+use super::interceptor::Interceptor;
 use super::routing::Router;
 use crate::base::Seed;
 use crate::net::Endpoint;
@@ -38,6 +39,7 @@ pub(super) struct Settings {
     pub(super) response_bytes_max: usize,
     pub(super) seed: Seed,
     pub(super) clock: Clock,
+    pub(super) interceptor: Option<Arc<dyn Interceptor>>,
 }
 
 impl Default for ClientBuilder {
@@ -57,6 +59,7 @@ impl Default for ClientBuilder {
             response_bytes_max: 256 * 1024 * 1024,
             seed: Seed(0),
             clock: Clock::System,
+            interceptor: None,
         };
         Self { settings, seed: None }
     }
@@ -138,6 +141,12 @@ impl ClientBuilder {
     /// The largest answer that is accepted, in bytes (256 MiB).
     pub fn response_bytes_max(mut self, limit: usize) -> Self {
         self.settings.response_bytes_max = limit;
+        self
+    }
+
+    /// Who watches what producers and consumers do (nobody).
+    pub fn interceptor(mut self, interceptor: impl Interceptor + 'static) -> Self {
+        self.settings.interceptor = Some(Arc::new(interceptor));
         self
     }
 

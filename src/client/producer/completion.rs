@@ -123,6 +123,12 @@ impl Delivery {
     pub fn partition(&self) -> &TopicPartition {
         &self.partition
     }
+
+    /// A second future for the same outcome.
+    pub(super) fn again(&self) -> Self {
+        let Self { completion, index, partition, timestamp } = self;
+        Self { completion: Arc::clone(completion), index: *index, partition: partition.clone(), timestamp: *timestamp }
+    }
 }
 
 impl Future for Delivery {

@@ -111,6 +111,8 @@ impl Acks {
 #[derive(Debug)]
 struct Handle {
     router: Arc<Router>,
+    /// The producer's number in its client.
+    number: u64,
     shared: Arc<Shared>,
     partitioner: Arc<dyn Partitioner>,
     buffer_memory: usize,
@@ -275,6 +277,7 @@ impl ProducerBuilder {
         tokio::spawn(Sender::new(Arc::clone(&shared), Arc::clone(&self.router)).run());
         Producer {
             handle: Arc::new(Handle {
+                number: self.router.next_producer(),
                 router: self.router,
                 shared,
                 partitioner,
@@ -307,6 +310,11 @@ impl Producer {
         if handle.shared.is_closed() {
             return Err(Error::Closed);
         }
+        let interceptor = handle.router.settings.interceptor.as_ref();
+        let mut record = match interceptor {
+            Some(interceptor) => interceptor.on_send(handle.number, record),
+            None => record,
+        };
         let started = Instant::now();
         let deadline = started + handle.max_block;
         let size = BatchBuilder::size_of_record(record.key.as_deref(), record.value.as_deref(), &record.headers);
@@ -334,8 +342,15 @@ impl Producer {
             if handle.shared.is_closed() {
                 return Err(Error::Closed);
             }
+            if let Some(interceptor) = interceptor {
+                interceptor.on_enqueue(handle.number, &mut record, &partition);
+            }
             accumulator.append(Instant::now(), partition, &record, timestamp, size)
         };
+        if let Some(interceptor) = interceptor {
+            let (interceptor, producer, outcome) = (Arc::clone(interceptor), handle.number, delivery.again());
+            tokio::spawn(async move { interceptor.on_acknowledgement(producer, &record, &outcome.await) });
+        }
         // The bytes come back with the batch's outcome.
         reserved.forget();
         if news {

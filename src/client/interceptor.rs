@@ -1,0 +1,80 @@
+//! What sees everything that an application sends, is handed and commits.
+//!
+//! Not here: changing what the client does; an interceptor may mark records, and watches.
+
+use super::TopicPartition;
+use super::consumer::ConsumerRecord;
+use super::error::Result;
+use super::producer::ProducerRecord;
+use super::producer::RecordMetadata;
+use crate::base::Offset;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Watches producers and consumers of a client: for tracing, for counting, for a history that is checked afterwards.
+///
+/// It is called in the middle of things, so it must neither block nor call the client. Every method does nothing
+/// unless it is written. Source: KIP-42, `ProducerInterceptor` and `ConsumerInterceptor`, which are one here.
+/// ```
+/// use rehearsal::client::{Interceptor, ProducerRecord};
+///
+/// /// Says in every record who sent it.
+/// #[derive(Debug)]
+/// struct Origin(&'static str);
+///
+/// impl Interceptor for Origin {
+///     fn on_send(&self, _: u64, record: ProducerRecord) -> ProducerRecord {
+///         record.header("origin", self.0)
+///     }
+/// }
+/// assert_eq!(Origin("billing").on_send(0, ProducerRecord::new("t")).headers[0].key, "origin");
+/// ```
+pub trait Interceptor: fmt::Debug + Send + Sync {
+    /// A record was handed over to a producer; what is returned is sent in its place. `producer` is the producer's
+    /// number in its client, from 0.
+    fn on_send(&self, producer: u64, record: ProducerRecord) -> ProducerRecord {
+        let _ = producer;
+        record
+    }
+
+    /// A record joins a batch of a partition; those of one producer do so in the order in which they will be in the
+    /// log. It may be changed, but must keep its size.
+    fn on_enqueue(&self, producer: u64, record: &mut ProducerRecord, partition: &TopicPartition) {
+        let _ = (producer, record, partition);
+    }
+
+    /// What became of a record after [`Interceptor::on_enqueue`].
+    fn on_acknowledgement(&self, producer: u64, record: &ProducerRecord, outcome: &Result<RecordMetadata>) {
+        let _ = (producer, record, outcome);
+    }
+
+    /// A producer begins a transaction: what it sends until the end belongs to it.
+    fn on_transaction_begin(&self, producer: u64, transactional_id: &str) {
+        let _ = (producer, transactional_id);
+    }
+
+    /// A producer's transaction has ended; after an error it is not known how, unless the error says so.
+    fn on_transaction_end(&self, producer: u64, commit: bool, outcome: &Result<()>) {
+        let _ = (producer, commit, outcome);
+    }
+
+    /// A record is handed to the application; `group` is that of its consumer, if there is one.
+    fn on_consume(&self, record: &ConsumerRecord, group: Option<&str>) {
+        let _ = (record, group);
+    }
+
+    /// Offsets were committed, or not. Those that go with a transaction are not told here.
+    fn on_commit(&self, group: &str, offsets: &BTreeMap<TopicPartition, Offset>, outcome: &Result<()>) {
+        let _ = (group, offsets, outcome);
+    }
+
+    /// A member of a group owns these partitions from now on, besides those that it had.
+    fn on_assigned(&self, group: &str, generation: i32, partitions: &[TopicPartition]) {
+        let _ = (group, generation, partitions);
+    }
+
+    /// A member of a group gives these partitions back, or has lost them.
+    fn on_released(&self, group: &str, partitions: &[TopicPartition], lost: bool) {
+        let _ = (group, partitions, lost);
+    }
+}
