@@ -53,28 +53,34 @@ pub trait Interceptor: fmt::Debug + Send + Sync {
         let _ = (producer, transactional_id);
     }
 
+    /// A producer's transaction takes a group's offsets, which are committed with it.
+    fn on_transaction_offsets(&self, producer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>) {
+        let _ = (producer, group, offsets);
+    }
+
     /// A producer's transaction has ended; after an error it is not known how, unless the error says so.
     fn on_transaction_end(&self, producer: u64, commit: bool, outcome: &Result<()>) {
         let _ = (producer, commit, outcome);
     }
 
-    /// A record is handed to the application; `group` is that of its consumer, if there is one.
-    fn on_consume(&self, record: &ConsumerRecord, group: Option<&str>) {
-        let _ = (record, group);
+    /// A record is handed to the application; `group` is that of its consumer, if there is one. `consumer` is the
+    /// consumer's number in its client, from 0.
+    fn on_consume(&self, consumer: u64, group: Option<&str>, record: &ConsumerRecord) {
+        let _ = (consumer, group, record);
     }
 
-    /// Offsets were committed, or not. Those that go with a transaction are not told here.
-    fn on_commit(&self, group: &str, offsets: &BTreeMap<TopicPartition, Offset>, outcome: &Result<()>) {
-        let _ = (group, offsets, outcome);
+    /// Offsets were committed, or not. Those that go with a transaction are told by [`Interceptor::on_transaction_offsets`].
+    fn on_commit(&self, consumer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>, outcome: &Result<()>) {
+        let _ = (consumer, group, offsets, outcome);
     }
 
     /// A member of a group owns these partitions from now on, besides those that it had.
-    fn on_assigned(&self, group: &str, generation: i32, partitions: &[TopicPartition]) {
-        let _ = (group, generation, partitions);
+    fn on_assigned(&self, consumer: u64, group: &str, generation: i32, partitions: &[TopicPartition]) {
+        let _ = (consumer, group, generation, partitions);
     }
 
     /// A member of a group gives these partitions back, or has lost them.
-    fn on_released(&self, group: &str, partitions: &[TopicPartition], lost: bool) {
-        let _ = (group, partitions, lost);
+    fn on_released(&self, consumer: u64, group: &str, partitions: &[TopicPartition], lost: bool) {
+        let _ = (consumer, group, partitions, lost);
     }
 }
