@@ -151,7 +151,10 @@ impl<'a> Group<'a> {
 
     async fn wait_for(&self, what: &str, condition: impl FnMut() -> bool) -> Result<()> {
         let seen = || match self.snapshot() {
-            Some(group) => format!("{group}  lag {}", self.total_lag().unwrap_or(0)),
+            Some(group) => {
+                let lag = self.total_lag().map_or_else(|| "it reads nothing".to_owned(), |lag| format!("lag {lag}"));
+                format!("{group}  {lag}")
+            }
             None => {
                 let groups = self.cluster.snapshot().groups;
                 let ids: Vec<&str> = groups.iter().map(|group| group.group_id.as_str()).collect();

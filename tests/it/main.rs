@@ -4,6 +4,7 @@ mod bad_input;
 mod client;
 mod cluster;
 mod endings;
+mod group_admin;
 mod hostile;
 mod peer;
 mod virtual_time;

@@ -1,8 +1,11 @@
-//! Managing topics, configurations and offsets.
+//! Managing topics, configurations, groups and offsets.
 //!
-//! Not here: groups and transactions, until the broker has them.
+//! Not here: transactions, until the broker has them.
 
 mod configs;
+mod group_description;
+mod group_offsets;
+mod groups;
 mod offsets;
 mod topics;
 
@@ -10,6 +13,15 @@ pub use configs::AlterConfig;
 pub use configs::ConfigEntry;
 pub use configs::ConfigResource;
 pub use configs::ConfigSource;
+pub use group_description::GroupDescription;
+pub use group_description::GroupState;
+pub use group_description::GroupType;
+pub use group_description::MemberDescription;
+pub use group_offsets::GroupOffset;
+pub use group_offsets::ResetTo;
+pub use groups::GroupFilter;
+pub use groups::GroupListing;
+pub use groups::MemberToRemove;
 pub use offsets::ListedOffset;
 pub use offsets::OffsetSpec;
 pub(super) use offsets::list_offsets;
@@ -24,7 +36,7 @@ use crate::wire::ApiKey;
 use bytestring::ByteString;
 use std::sync::Arc;
 
-/// What manages topics, configurations and offsets. Cheap to clone.
+/// What manages topics, configurations, groups and offsets. Cheap to clone.
 ///
 /// ```no_run
 /// # async fn example(client: rehearsal::client::Client) -> rehearsal::client::Result<()> {
