@@ -6,5 +6,6 @@ mod cluster;
 mod endings;
 mod hostile;
 mod peer;
+mod transactions;
 mod virtual_time;
 mod zero_copy;
