@@ -79,7 +79,7 @@ impl Connection {
             let mut reader = FrameReader::new(read, settings.response_bytes_max);
             let mut writer = FrameWriter::new(write);
             let versions = negotiate(&mut reader, &mut writer, address, settings).await?;
-            Ok((reader, writer, versions))
+            Ok::<_, Error>((reader, writer, versions))
         };
         let (reader, writer, versions) = match timeout(settings.connect_timeout, opening).await {
             Ok(opened) => opened?,
@@ -100,6 +100,11 @@ impl Connection {
     /// The highest version of an API that both sides speak and that is not above `cap`.
     pub(super) fn version(&self, api: ApiKey, cap: i16) -> Result<i16> {
         self.versions.pick(api, cap)
+    }
+
+    /// The level that the cluster has agreed on for a feature; 0 for one that it does not have.
+    pub(super) fn feature(&self, name: &str) -> i16 {
+        self.versions.feature(name)
     }
 
     /// Whether the broker has the API in a version that this client speaks.

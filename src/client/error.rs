@@ -83,6 +83,8 @@ pub enum Error {
         /// Why.
         cause: Box<Self>,
     },
+    /// The transaction that it was part of has been aborted.
+    Aborted,
     /// The producer or the consumer has been closed.
     Closed,
 }
@@ -108,7 +110,11 @@ impl Error {
             Self::Broker { code, .. } => code.is_retriable(),
             Self::Connection { .. } | Self::Timeout { .. } => true,
             Self::NotDelivered { cause, .. } => cause.is_retriable(),
-            Self::UnsupportedVersion { .. } | Self::Protocol { .. } | Self::Invalid(_) | Self::Closed => false,
+            Self::UnsupportedVersion { .. }
+            | Self::Protocol { .. }
+            | Self::Invalid(_)
+            | Self::Aborted
+            | Self::Closed => false,
         }
     }
 
@@ -174,6 +180,7 @@ impl fmt::Display for Error {
                 let fate = if *may_be_in_log { "may be in the log" } else { "is not in the log" };
                 write!(f, "a record for {topic}-{partition} was not acknowledged and {fate}: {cause}")
             }
+            Self::Aborted => f.write_str("its transaction has been aborted"),
             Self::Closed => f.write_str("it has been closed"),
         }
     }

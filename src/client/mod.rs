@@ -34,6 +34,7 @@ mod metadata;
 mod producer;
 mod routing;
 mod settings;
+mod transaction;
 mod versions;
 
 #[cfg(test)]
@@ -87,6 +88,13 @@ pub use producer::RoundRobinPartitioner;
 pub use producer::StickyPartitioner;
 pub use routing::Target;
 pub use settings::ClientBuilder;
+pub use transaction::GroupMetadata;
+pub use transaction::OffsetAndMetadata;
+pub use transaction::Outcome;
+pub use transaction::Transaction;
+pub use transaction::TransactionError;
+pub use transaction::TransactionalBuilder;
+pub use transaction::TransactionalProducer;
 
 use crate::base::PartitionIndex;
 use crate::base::TopicName;

@@ -6,12 +6,15 @@ use super::error::Error;
 use super::error::Result;
 use crate::wire::ApiKey;
 use crate::wire::messages::api_versions::ApiVersionsResponse;
+use crate::wire::messages::api_versions::FinalizedFeatureKey;
 use std::collections::BTreeMap;
 
 /// What the broker at the other end speaks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BrokerVersions {
     ranges: BTreeMap<ApiKey, (i16, i16)>,
+    /// The levels of the cluster's finalized features.
+    features: BTreeMap<String, i16>,
 }
 
 impl BrokerVersions {
@@ -20,7 +23,14 @@ impl BrokerVersions {
         let known = |api: &crate::wire::messages::api_versions::ApiVersion| {
             Some((ApiKey::new(api.api_key)?, (api.min_version, api.max_version)))
         };
-        Self { ranges: response.api_keys.iter().filter_map(known).collect() }
+        let level = |feature: &FinalizedFeatureKey| (feature.name.to_string(), feature.max_version_level);
+        let features = response.finalized_features.iter().map(level).collect();
+        Self { ranges: response.api_keys.iter().filter_map(known).collect(), features }
+    }
+
+    /// The level that the cluster has agreed on for a feature; 0 for one that it does not have.
+    pub(super) fn feature(&self, name: &str) -> i16 {
+        self.features.get(name).copied().unwrap_or(0)
     }
 
     /// The broker's first and last version of an API.

@@ -7,5 +7,6 @@ mod endings;
 mod group_admin;
 mod hostile;
 mod peer;
+mod transactions;
 mod virtual_time;
 mod zero_copy;

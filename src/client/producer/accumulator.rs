@@ -8,6 +8,12 @@ use super::completion::Ack;
 use super::completion::Completion;
 use super::completion::Delivery;
 use super::completion::not_delivered;
+use super::queue::Batching;
+use super::queue::Content;
+use super::queue::Identity;
+use super::queue::Pending;
+use super::queue::Queue;
+use super::queue::advance;
 use super::record::ProducerRecord;
 use crate::base::BrokerId;
 use crate::base::ProducerEpoch;
@@ -16,36 +22,13 @@ use crate::base::Timestamp;
 use crate::wire::batch::Batch;
 use crate::wire::batch::BatchBuilder;
 use crate::wire::batch::BatchError;
-use crate::wire::compression::Compression;
 use std::collections::BTreeMap;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// The distance between the ordinals of two batches: a batch of 2^31 records can be halved 31 times.
 const SPAN: u64 = 1 << 32;
-
-/// How batches are made.
-#[derive(Clone, Debug)]
-pub(super) struct Batching {
-    pub(super) batch_size: usize,
-    pub(super) linger: Duration,
-    pub(super) compression: Compression,
-    pub(super) delivery_timeout: Duration,
-    pub(super) request_bytes_max: usize,
-}
-
-/// As whom the producer writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Identity {
-    /// Not known yet: nothing can be sent.
-    Unknown,
-    /// As nobody; a batch that is sent twice may be written twice.
-    Plain,
-    /// As an idempotent producer.
-    Idempotent(ProducerId, ProducerEpoch),
-}
 
 #[derive(Debug)]
 pub(super) struct Accumulator {
@@ -55,41 +38,9 @@ pub(super) struct Accumulator {
     /// Somebody waits for everything to be sent, so nothing lingers.
     pub(super) flushing: usize,
     next_ordinal: u64,
+    /// A partition has used up the epochs of its producer id.
+    exhausted: bool,
     outstanding: BTreeMap<u64, Arc<Completion>>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    /// In the order of sending; those that failed have come back to the front.
-    waiting: VecDeque<Pending>,
-    /// The ordinals of batches that have been sent and not answered.
-    in_flight: Vec<u64>,
-    next_sequence: i32,
-    not_before: Option<Instant>,
-}
-
-/// A batch that is not acknowledged yet.
-#[derive(Debug)]
-pub(super) struct Pending {
-    /// Batches of a partition are sent in this order.
-    pub(super) ordinal: u64,
-    /// The numbers from `ordinal` on that are this batch's, so that its parts can have their own.
-    span: u64,
-    pub(super) created: Instant,
-    /// How often it has failed.
-    pub(super) failures: u32,
-    /// It was sent, and nobody knows what became of it.
-    pub(super) may_be_in_log: bool,
-    /// What it holds of the producer's buffer, in bytes.
-    pub(super) reserved: usize,
-    pub(super) completion: Arc<Completion>,
-    content: Content,
-}
-
-#[derive(Debug)]
-enum Content {
-    Open(BatchBuilder),
-    Sealed(Batch),
 }
 
 /// Where the batches of a partition can go now.
@@ -108,23 +59,11 @@ pub(super) struct Ready {
     pub(super) pending: Pending,
 }
 
-impl Pending {
-    pub(super) fn records_count(&self) -> i32 {
-        match &self.content {
-            Content::Open(builder) => builder.records_count(),
-            Content::Sealed(batch) => batch.header.records_count,
-        }
-    }
-
-    const fn is_sealed(&self) -> bool {
-        matches!(self.content, Content::Sealed(_))
-    }
-}
-
 impl Accumulator {
     pub(super) fn new(batching: Batching, identity: Identity) -> Self {
         let queues = BTreeMap::new();
-        Self { batching, queues, identity, flushing: 0, next_ordinal: 0, outstanding: BTreeMap::new() }
+        let outstanding = BTreeMap::new();
+        Self { batching, queues, identity, flushing: 0, next_ordinal: 0, exhausted: false, outstanding }
     }
 
     pub(super) const fn identity(&self) -> Identity {
@@ -161,7 +100,8 @@ impl Accumulator {
             self.next_ordinal += SPAN;
             let completion = Completion::new();
             self.outstanding.insert(ordinal, Arc::clone(&completion));
-            let content = Content::Open(BatchBuilder::new().compression(self.batching.compression));
+            let builder = BatchBuilder::new().compression(self.batching.compression);
+            let content = Content::Open(builder.transactional(self.batching.transactional));
             queue.waiting.push_back(Pending {
                 ordinal,
                 span: SPAN,
@@ -198,17 +138,18 @@ impl Accumulator {
             return (drained, released);
         }
         for (partition, queue) in &mut self.queues {
-            if !queue.is_due(now, &self.batching, self.identity, self.flushing > 0) {
-                continue;
+            if !self.batching.transactional {
+                self.exhausted |= !queue.close_gap(self.identity);
             }
+            let Some(at) = queue.due(now, &self.batching, self.identity, self.flushing > 0) else { continue };
             let Route::To(broker) = route(partition) else { continue };
             let size = sizes.entry(broker).or_insert(0);
-            let next = queue.waiting.front().map_or(0, |pending| pending.reserved);
+            let next = queue.waiting[at].reserved;
             if *size > 0 && *size + next > self.batching.request_bytes_max {
                 continue;
             }
             *size += next;
-            let pending = queue.waiting.pop_front().expect("a queue that is due has a batch");
+            let pending = queue.waiting.remove(at).expect("what is due waits");
             match queue.seal(pending, self.identity) {
                 (Ok(batch), pending) => {
                     queue.in_flight.push(pending.ordinal);
@@ -245,23 +186,26 @@ impl Accumulator {
         oldest.min().map(|created| created + self.batching.delivery_timeout)
     }
 
-    /// Fails the batches that have waited for too long. Says what they had reserved, and whether a sequence number
-    /// is lost with them.
-    pub(super) fn expire(&mut self, now: Instant, last_error: Option<&Error>) -> (usize, bool) {
+    /// Fails the batches that have waited for too long. Gives what they had reserved, and why they failed if any did.
+    pub(super) fn expire(&mut self, now: Instant, last_error: Option<&Error>) -> (usize, Option<Error>) {
         let after = self.batching.delivery_timeout;
-        let (mut released, mut broken) = (0, false);
+        let (mut released, mut expired) = (0, None);
         for (partition, queue) in &mut self.queues {
             while queue.waiting.front().is_some_and(|pending| now >= pending.created + after) {
                 let pending = queue.waiting.pop_front().expect("there is a front");
-                broken |= pending.is_sealed() && matches!(self.identity, Identity::Idempotent(..));
+                if pending.is_sealed() && self.identity.is_idempotent() {
+                    queue.lose(pending.ordinal);
+                }
                 released += pending.reserved;
                 self.outstanding.remove(&pending.ordinal);
                 let cause = last_error.cloned().map(Box::new);
                 let cause = Error::Timeout { operation: "delivery", after, cause };
-                pending.completion.finish(Err(not_delivered(partition, pending.may_be_in_log, cause)));
+                let error = not_delivered(partition, pending.may_be_in_log, cause);
+                expired = Some(error.clone());
+                pending.completion.finish(Err(error));
             }
         }
-        (released, broken)
+        (released, expired)
     }
 
     /// Takes back a batch that has its outcome. Gives back what it had reserved.
@@ -273,6 +217,9 @@ impl Accumulator {
     ) -> usize {
         self.landed(partition, pending.ordinal);
         self.outstanding.remove(&pending.ordinal);
+        if result.is_err() && self.identity.is_idempotent() {
+            self.lose(partition, pending.ordinal);
+        }
         pending.completion.finish(result.map_err(|cause| not_delivered(partition, pending.may_be_in_log, cause)));
         pending.reserved
     }
@@ -303,11 +250,10 @@ impl Accumulator {
         let mut parts = Vec::new();
         for part in [&records[..half], &records[half..]] {
             let compression = self.batching.compression;
-            let mut builder = BatchBuilder::new().compression(compression).producer(
-                header.producer_id,
-                header.producer_epoch,
-                sequence,
-            );
+            let mut builder = BatchBuilder::new()
+                .compression(compression)
+                .transactional(header.is_transactional())
+                .producer(header.producer_id, header.producer_epoch, sequence);
             for record in part {
                 builder.append_record(record);
             }
@@ -348,35 +294,50 @@ impl Accumulator {
         })
     }
 
-    /// Writes as somebody else from now on; nothing may be in flight. Gives back what failed batches had reserved.
-    ///
-    /// A batch whose fate is unknown cannot be sent under the new name, since it could be written twice: it fails.
-    pub(super) fn set_identity(&mut self, identity: Identity) -> usize {
-        self.identity = identity;
-        let mut released = 0;
-        for (partition, queue) in &mut self.queues {
-            queue.next_sequence = 0;
-            for pending in std::mem::take(&mut queue.waiting) {
-                if pending.may_be_in_log && pending.is_sealed() {
-                    released += pending.reserved;
-                    self.outstanding.remove(&pending.ordinal);
-                    let cause =
-                        Error::broker(crate::base::ErrorCode::UNKNOWN_PRODUCER_ID, crate::wire::ApiKey::Produce);
-                    pending.completion.finish(Err(not_delivered(partition, true, cause)));
-                    continue;
-                }
-                let renamed = queue.renamed(pending, identity);
-                queue.waiting.push_back(renamed);
-            }
+    /// The sequence numbers of a batch are lost: those behind it need another epoch.
+    pub(super) fn lose(&mut self, partition: &TopicPartition, ordinal: u64) {
+        if let Some(queue) = self.queues.get_mut(partition) {
+            queue.lose(ordinal);
         }
-        released
+    }
+
+    /// Whether sequence numbers are lost that only another epoch makes good.
+    pub(super) fn has_gap(&self) -> bool {
+        self.queues.values().any(|queue| queue.gap.is_some())
+    }
+
+    /// Whether a new producer id is needed before a partition can be written on.
+    pub(super) const fn is_exhausted(&self) -> bool {
+        self.exhausted
+    }
+
+    /// Writes as somebody from now on, or as somebody else where that was waited for.
+    pub(super) const fn set_identity(&mut self, identity: Identity) {
+        self.identity = identity;
+        self.exhausted = false;
+    }
+
+    /// Writes every partition as somebody else from now on, beginning with sequence number 0; nothing may wait or be
+    /// in flight.
+    pub(super) fn start_over(&mut self, id: ProducerId, epoch: ProducerEpoch) {
+        self.set_identity(Identity::Idempotent(id, epoch));
+        for queue in self.queues.values_mut() {
+            debug_assert!(
+                queue.waiting.is_empty() && queue.in_flight.is_empty(),
+                "a transaction ends with its records"
+            );
+            (queue.identity, queue.next_sequence, queue.gap) = (None, 0, None);
+        }
     }
 
     /// Fails everything that waits. Gives back what it had reserved.
     pub(super) fn fail_all(&mut self, error: &Error) -> usize {
         let mut released = 0;
         for (partition, queue) in &mut self.queues {
-            for pending in queue.waiting.drain(..) {
+            for pending in std::mem::take(&mut queue.waiting) {
+                if pending.is_sealed() && self.identity.is_idempotent() {
+                    queue.lose(pending.ordinal);
+                }
                 released += pending.reserved;
                 self.outstanding.remove(&pending.ordinal);
                 pending.completion.finish(Err(not_delivered(partition, pending.may_be_in_log, error.clone())));
@@ -390,73 +351,4 @@ impl Accumulator {
             queue.in_flight.retain(|other| *other != ordinal);
         }
     }
-}
-
-impl Queue {
-    fn is_due(&self, now: Instant, batching: &Batching, identity: Identity, hurry: bool) -> bool {
-        let Some(front) = self.waiting.front() else { return false };
-        if self.not_before.is_some_and(|not_before| now < not_before) {
-            return false;
-        }
-        let room = match identity {
-            // Without sequence numbers only one at a time keeps its place when it has to be sent again.
-            Identity::Unknown | Identity::Plain => self.in_flight.is_empty(),
-            // Kafka remembers the last five batches of a producer. One that comes again goes first.
-            Identity::Idempotent(..) if front.is_sealed() => self.in_flight.iter().all(|other| front.ordinal < *other),
-            Identity::Idempotent(..) => self.in_flight.len() < 5,
-        };
-        let Content::Open(builder) = &front.content else { return room };
-        let full = self.waiting.len() > 1 || builder.size_in_bytes() >= batching.batch_size;
-        room && (full || hurry || now >= front.created + batching.linger)
-    }
-
-    /// Builds a batch unless it was built before.
-    fn seal(&mut self, pending: Pending, identity: Identity) -> (Result<Batch, BatchError>, Pending) {
-        let Pending { content, ordinal, span, created, failures, may_be_in_log, reserved, completion } = pending;
-        let rest = |content| Pending { content, ordinal, span, created, failures, may_be_in_log, reserved, completion };
-        let mut builder = match content {
-            Content::Sealed(batch) => return (Ok(batch.clone()), rest(Content::Sealed(batch))),
-            Content::Open(builder) => builder,
-        };
-        let sequence = self.next_sequence;
-        if let Identity::Idempotent(id, epoch) = identity {
-            builder.set_producer(id, epoch, sequence);
-        }
-        match builder.build() {
-            Ok(batch) => {
-                if let Identity::Idempotent(..) = identity {
-                    self.next_sequence = advance(sequence, batch.header.records_count);
-                }
-                (Ok(batch.clone()), rest(Content::Sealed(batch)))
-            }
-            Err(error) => (Err(error), rest(Content::Open(BatchBuilder::new()))),
-        }
-    }
-
-    fn renamed(&mut self, mut pending: Pending, identity: Identity) -> Pending {
-        if let (Content::Sealed(batch), Identity::Idempotent(id, epoch)) = (&mut pending.content, identity) {
-            batch.header.producer_id = id;
-            batch.header.producer_epoch = epoch;
-            batch.header.base_sequence = self.next_sequence;
-            batch.header.crc = batch.computed_crc();
-            self.next_sequence = advance(self.next_sequence, batch.header.records_count);
-        }
-        pending
-    }
-
-    /// Puts a batch back to where its ordinal belongs.
-    fn put_back(&mut self, pending: Pending) {
-        let at = self.waiting.iter().position(|other| other.ordinal > pending.ordinal).unwrap_or(self.waiting.len());
-        self.waiting.insert(at, pending);
-    }
-}
-
-/// The sequence number `count` records further on; it starts again from 0 after `i32::MAX`.
-///
-/// Source: `DefaultRecordBatch.incrementSequence`.
-fn advance(sequence: i32, count: i32) -> i32 {
-    if sequence < 0 {
-        return sequence;
-    }
-    sequence.checked_add(count).unwrap_or_else(|| count - (i32::MAX - sequence) - 1)
 }

@@ -1,10 +1,11 @@
 //! Producing records.
 //!
-//! Not here: transactions, until the broker has them.
+//! Not here: when a transaction begins and ends; what it writes goes through here all the same.
 
 mod accumulator;
 mod completion;
 mod partitioner;
+mod queue;
 mod record;
 mod sender;
 
@@ -25,15 +26,20 @@ use super::error::Result;
 use super::legal;
 use super::routing::Router;
 use super::routing::lock;
+use super::transaction::Transactional;
+use super::transaction::TransactionalBuilder;
 use crate::base::ErrorCode;
 use crate::base::PartitionIndex;
+use crate::base::ProducerEpoch;
+use crate::base::ProducerId;
 use crate::base::TopicName;
 use crate::wire::ApiKey;
 use crate::wire::batch::BatchBuilder;
 use crate::wire::compression::Compression;
 use accumulator::Accumulator;
-use accumulator::Batching;
-use accumulator::Identity;
+use bytestring::ByteString;
+use queue::Batching;
+use queue::Identity;
 use sender::Sender;
 use std::fmt;
 use std::sync::Arc;
@@ -107,6 +113,22 @@ impl Acks {
     }
 }
 
+/// A record whose partition is chosen, and that is not in the buffer yet.
+#[derive(Debug)]
+pub(super) struct Placed {
+    record: ProducerRecord,
+    partition: TopicPartition,
+    size: usize,
+    started: Instant,
+    deadline: Instant,
+}
+
+impl Placed {
+    pub(super) const fn partition(&self) -> &TopicPartition {
+        &self.partition
+    }
+}
+
 /// Ends the producer with its last clone.
 #[derive(Debug)]
 struct Handle {
@@ -133,6 +155,7 @@ struct Shared {
     acks: Acks,
     retries: u32,
     idempotence_required: bool,
+    transactional: Option<Transactional>,
 }
 
 impl fmt::Debug for Shared {
@@ -151,6 +174,18 @@ impl Shared {
         lock(&self.accumulator).flushing += 1;
         self.memory.close();
         self.wake.notify_one();
+    }
+
+    /// Why no record is to be sent any more, if it is a transaction's and that cannot be committed.
+    fn doom(&self) -> Option<Error> {
+        lock(&self.transactional.as_ref()?.state).doom().cloned()
+    }
+
+    /// A record was given up; the transaction that it is part of must not be committed.
+    fn spoil(&self, error: &Error) {
+        if let Some(transactional) = &self.transactional {
+            lock(&transactional.state).on_record_lost(error.clone());
+        }
     }
 
     /// Gives bytes back to the buffer.
@@ -248,17 +283,36 @@ impl ProducerBuilder {
         self
     }
 
+    /// Makes it a producer of transactions, under an id that only one producer has at a time; it is idempotent, and the
+    /// word of all replicas in sync counts, whatever was asked for.
+    pub fn transactional(self, transactional_id: impl Into<ByteString>) -> TransactionalBuilder {
+        TransactionalBuilder::new(self, transactional_id.into())
+    }
+
+    pub(super) fn router(&self) -> Arc<Router> {
+        Arc::clone(&self.router)
+    }
+
     /// Starts the producer, whose work is done by a task of the current Tokio runtime.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
     pub fn build(self) -> Producer {
+        self.start(None)
+    }
+
+    pub(super) fn build_transactional(self, transactional: Transactional) -> Producer {
+        Self { acks: Acks::All, idempotence: Some(true), ..self }.start(Some(transactional))
+    }
+
+    fn start(self, transactional: Option<Transactional>) -> Producer {
         let batching = Batching {
             batch_size: self.batch_size,
             linger: self.linger,
             compression: self.compression,
             delivery_timeout: self.delivery_timeout,
             request_bytes_max: self.max_request_size,
+            transactional: transactional.is_some(),
         };
         let plain = self.idempotence == Some(false) || self.acks != Acks::All;
         let identity = if plain { Identity::Plain } else { Identity::Unknown };
@@ -271,6 +325,7 @@ impl ProducerBuilder {
             acks: self.acks,
             retries: self.retries,
             idempotence_required: self.idempotence == Some(true),
+            transactional,
         });
         let rng = self.router.settings.seed.stream("client/sticky");
         let partitioner = self.partitioner.unwrap_or_else(|| Arc::new(StickyPartitioner::new(self.batch_size, rng)));
@@ -306,6 +361,12 @@ impl Producer {
     /// [`Error::Timeout`] after `max_block`, [`Error::Broker`] with `MESSAGE_TOO_LARGE` for a record above
     /// `max_request_size`, [`Error::Invalid`] for a name or a partition that cannot be; [`Error::Closed`].
     pub async fn enqueue(&self, record: ProducerRecord) -> Result<Delivery> {
+        let placed = self.place(record).await?;
+        self.hand_over(placed).await
+    }
+
+    /// Chooses a record's partition.
+    pub(super) async fn place(&self, record: ProducerRecord) -> Result<Placed> {
         let handle = &*self.handle;
         if handle.shared.is_closed() {
             return Err(Error::Closed);
@@ -323,6 +384,13 @@ impl Producer {
             return Err(Error::broker(ErrorCode::MESSAGE_TOO_LARGE, ApiKey::Produce).saying(Some(reason)));
         }
         let partition = self.choose(&record, size, deadline).await?;
+        Ok(Placed { record, partition, size, started, deadline })
+    }
+
+    /// Puts a record into the buffer, as soon as there is room.
+    pub(super) async fn hand_over(&self, placed: Placed) -> Result<Delivery> {
+        let handle = &*self.handle;
+        let Placed { record, partition, size, started, deadline } = placed;
         let permits = u32::try_from(size).map_err(|_| Error::Invalid("the record is too large".to_owned()))?;
         let reserved = match handle.shared.memory.try_acquire_many(permits) {
             Ok(reserved) => reserved,
@@ -357,6 +425,24 @@ impl Producer {
             handle.shared.wake.notify_one();
         }
         Ok(delivery)
+    }
+
+    /// As whom records are written now, if that is known.
+    pub(super) fn identity(&self) -> Option<(ProducerId, ProducerEpoch)> {
+        match lock(&self.handle.shared.accumulator).identity() {
+            Identity::Idempotent(id, epoch) => Some((id, epoch)),
+            Identity::Unknown | Identity::Plain => None,
+        }
+    }
+
+    /// Writes as somebody else from now on; nothing may be on its way.
+    pub(super) fn start_over(&self, id: ProducerId, epoch: ProducerEpoch) {
+        lock(&self.handle.shared.accumulator).start_over(id, epoch);
+    }
+
+    /// Whether sequence numbers were lost with records that failed.
+    pub(super) fn has_gap(&self) -> bool {
+        lock(&self.handle.shared.accumulator).has_gap()
     }
 
     /// Waits until every record that was handed over has an outcome; none of them lingers.

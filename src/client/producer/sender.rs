@@ -12,12 +12,13 @@ use super::super::routing::Router;
 use super::super::routing::Target;
 use super::super::routing::lock;
 use super::super::routing::sleep_until;
+use super::super::transaction::CONCURRENT_RETRY;
 use super::Acks;
 use super::Shared;
-use super::accumulator::Identity;
 use super::accumulator::Ready;
 use super::accumulator::Route;
 use super::completion::Ack;
+use super::queue::Identity;
 use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::Offset;
@@ -49,8 +50,6 @@ pub(super) struct Sender {
     in_flight: BTreeMap<BrokerId, usize>,
     connecting: BTreeSet<BrokerId>,
     refreshing: bool,
-    /// The current identity has a gap in its sequence numbers: a new one is needed.
-    renewing: bool,
     asking_identity: bool,
     last_error: Option<Error>,
 }
@@ -72,7 +71,6 @@ impl Sender {
             in_flight: BTreeMap::new(),
             connecting: BTreeSet::new(),
             refreshing: false,
-            renewing: false,
             asking_identity: false,
             last_error: None,
         }
@@ -110,12 +108,17 @@ impl Sender {
         let now = Instant::now();
         let shared = Arc::clone(&self.shared);
         let mut accumulator = lock(&shared.accumulator);
-        let (released, gap) = accumulator.expire(now, self.last_error.as_ref());
+        let (released, expired) = accumulator.expire(now, self.last_error.as_ref());
         shared.release(released);
-        self.renewing |= gap;
-        if accumulator.identity() == Identity::Unknown || self.renewing {
-            // The next identity is asked for when all is quiet under the present one.
-            if self.in_flight.is_empty() && !accumulator.is_empty() {
+        if let Some(error) = expired {
+            shared.spoil(&error);
+        }
+        // What has not been sent of a transaction that cannot be committed need not be.
+        if let Some(doom) = shared.doom() {
+            shared.release(accumulator.fail_all(&doom));
+        }
+        if accumulator.identity() == Identity::Unknown {
+            if !accumulator.is_empty() {
                 self.identify();
             }
             return accumulator.next_expiry();
@@ -141,6 +144,9 @@ impl Sender {
             Route::To(broker)
         });
         shared.release(released);
+        if accumulator.is_exhausted() {
+            self.identify();
+        }
         // Behind what goes now there may be more that is due.
         let wake = if drained.is_empty() { accumulator.next_wake(now) } else { Some(now) };
         drop(accumulator);
@@ -216,14 +222,23 @@ impl Sender {
             }
         }
         let timeout = self.router.settings.request_timeout;
+        let transactional = self.shared.transactional.as_ref();
         let request = ProduceRequest {
+            transactional_id: transactional.map(|transactional| transactional.id.clone()),
             acks: self.shared.acks.on_wire(),
             timeout_ms: i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX),
             topic_data,
             ..Default::default()
         };
-        // From version 13 on topics go by their ids alone.
-        let version = connection.version(ApiKey::Produce, if ids_known { i16::MAX } else { 12 })?;
+        // From version 13 on topics go by their ids alone. From version 12 on a broker adds the partition to the
+        // transaction by itself, which is not to be where the coordinator has to be told.
+        let explicit = transactional.is_some_and(|transactional| !lock(&transactional.state).is_implicit());
+        let highest = match (explicit, ids_known) {
+            (true, _) => 11,
+            (false, true) => i16::MAX,
+            (false, false) => 12,
+        };
+        let version = connection.version(ApiKey::Produce, highest)?;
         if self.shared.acks == Acks::None {
             connection.start_unanswered(&request, version)?;
             return Ok(None);
@@ -269,10 +284,7 @@ impl Sender {
     fn on_identity(&mut self, result: Result<Identity>) {
         let mut accumulator = lock(&self.shared.accumulator);
         match result {
-            Ok(identity) => {
-                self.renewing = false;
-                self.shared.release(accumulator.set_identity(identity));
-            }
+            Ok(identity) => accumulator.set_identity(identity),
             Err(error) if error.is_retriable() => self.last_error = Some(error),
             Err(error) => self.shared.release(accumulator.fail_all(&error)),
         }
@@ -293,7 +305,6 @@ impl Sender {
             self.refresh();
             batches.into_iter().for_each(|ready| self.retry(ready, error.clone()));
         } else {
-            self.renewing |= batches.iter().any(|ready| !ready.batch.header.producer_id.0.is_negative());
             self.settle_all(batches, &Err(error.clone()));
         }
     }
@@ -347,12 +358,7 @@ impl Sender {
                 if !ready.batch.header.producer_id.0.is_negative() =>
             {
                 let error = error();
-                let earlier = lock(&self.shared.accumulator).has_earlier(&ready.partition, ready.pending.ordinal);
-                if !(earlier && code == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) {
-                    // The broker has forgotten what came before, or it has been fenced.
-                    self.renewing = true;
-                }
-                self.retry(ready, error);
+                self.on_sequence_refused(ready, code, error);
             }
             ErrorCode::MESSAGE_TOO_LARGE if ready.pending.records_count() > 1 => {
                 let error = error();
@@ -363,9 +369,7 @@ impl Sender {
             }
             code if code.is_retriable() => {
                 let error = error();
-                // The leader had written it and could not say so for its followers.
-                ready.pending.may_be_in_log |=
-                    matches!(code, ErrorCode::REQUEST_TIMED_OUT | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+                ready.pending.may_be_in_log |= may_have_been_written(code);
                 let topic = ready.partition.topic.as_str();
                 if !self.router.learn_leader(topic, ready.partition.partition, leader) {
                     self.refresh();
@@ -374,33 +378,73 @@ impl Sender {
             }
             _ => {
                 let error = error();
-                // Those behind it under the same identity would now be out of order.
-                self.renewing |= !ready.batch.header.producer_id.0.is_negative();
+                ready.pending.may_be_in_log |= may_have_been_written(code);
                 self.settle_all(vec![ready], &Err(error));
             }
         }
     }
 
+    /// The broker does not take the batch because of who wrote what came before it.
+    ///
+    /// This attempt was not written. What became of earlier ones is not told by that, and under another epoch they
+    /// would not be recognised: a batch that may be in the log fails.
+    fn on_sequence_refused(&mut self, ready: Ready, code: ErrorCode, error: Error) {
+        let waits_for_earlier = code == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
+            && lock(&self.shared.accumulator).has_earlier(&ready.partition, ready.pending.ordinal);
+        if !waits_for_earlier {
+            if ready.pending.may_be_in_log || self.shared.transactional.is_some() {
+                self.settle_all(vec![ready], &Err(error));
+                return;
+            }
+            // The broker has forgotten what came before; nothing of it is unresolved any more.
+            lock(&self.shared.accumulator).lose(&ready.partition, ready.pending.ordinal);
+        }
+        self.retry(ready, error);
+    }
+
     fn retry(&mut self, mut ready: Ready, error: Error) {
-        if ready.pending.failures >= self.shared.retries {
-            self.renewing |= !ready.batch.header.producer_id.0.is_negative();
+        if ready.pending.failures >= self.shared.retries || self.shared.doom().is_some() {
             self.settle_all(vec![ready], &Err(error));
             return;
         }
         tracing::debug!(%error, partition = %ready.partition, "a batch is sent again");
-        let not_before = Instant::now() + self.router.retry_delay(ready.pending.failures);
+        let mut delay = self.router.retry_delay(ready.pending.failures);
+        if error.code() == Some(ErrorCode::CONCURRENT_TRANSACTIONS) {
+            delay = delay.min(CONCURRENT_RETRY);
+        }
+        let not_before = Instant::now() + delay;
         ready.pending.failures += 1;
         self.last_error = Some(error);
         lock(&self.shared.accumulator).retry(ready, not_before);
     }
 
     fn settle_all(&self, batches: Vec<Ready>, result: &Result<Ack>) {
+        // Before anybody is told of the records, so that who knows of the failure finds the transaction doomed.
+        if let Err(error) = result {
+            self.shared.spoil(error);
+        }
         let mut accumulator = lock(&self.shared.accumulator);
         for ready in batches {
             let released = accumulator.finish(&ready.partition, &ready.pending, result.clone());
             self.shared.release(released);
         }
     }
+}
+
+/// Whether a batch that was answered with this error may have been appended all the same.
+///
+/// A leader that is none any more, or whose disk fails, or that waits for its followers in vain, may have written it
+/// (KAFKA-13574); so may one that fails in a way that nobody has foreseen.
+fn may_have_been_written(code: ErrorCode) -> bool {
+    code.name().is_none()
+        || matches!(
+            code,
+            ErrorCode::UNKNOWN_SERVER_ERROR
+                | ErrorCode::NOT_LEADER_OR_FOLLOWER
+                | ErrorCode::REQUEST_TIMED_OUT
+                | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+                | ErrorCode::KAFKA_STORAGE_ERROR
+        )
 }
 
 /// Asks for a producer id, or settles for none where that is allowed.

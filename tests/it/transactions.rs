@@ -1,0 +1,235 @@
+//! Transactions of our own client, against a real Kafka.
+
+use rehearsal::ErrorCode;
+use rehearsal::NewTopic;
+use rehearsal::base::Offset;
+use rehearsal::client::Client;
+use rehearsal::client::GroupMetadata;
+use rehearsal::client::IsolationLevel;
+use rehearsal::client::Outcome;
+use rehearsal::client::ProducerRecord;
+use rehearsal::client::StartFrom;
+use rehearsal::client::Target;
+use rehearsal::client::TopicPartition;
+use rehearsal::client::TransactionError;
+use rehearsal::client::TransactionalProducer;
+use rehearsal::wire::messages::api_versions::ApiVersionsRequest;
+use rehearsal::wire::messages::update_features::FeatureUpdateKey;
+use rehearsal::wire::messages::update_features::UpdateFeaturesRequest;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// What a reader with this isolation level finds in a topic, by partition.
+async fn read(client: &Client, topic: &str, isolation: IsolationLevel) -> Vec<String> {
+    let mut consumer = client.consumer().isolation_level(isolation).build();
+    consumer.assign_topic(topic, StartFrom::Earliest).await.unwrap();
+    let mut values: Vec<(i32, String)> = Vec::new();
+    while let Ok(record) = timeout(Duration::from_secs(1), consumer.recv()).await {
+        let record = record.unwrap();
+        values.push((record.partition.0, String::from_utf8(record.value.unwrap().to_vec()).unwrap()));
+    }
+    values.sort_by_key(|(partition, _)| *partition);
+    values.into_iter().map(|(partition, value)| format!("{partition}:{value}")).collect()
+}
+
+async fn committed(client: &Client, topic: &str) -> Vec<String> {
+    read(client, topic, IsolationLevel::ReadCommitted).await
+}
+
+fn record(topic: &str, partition: i32, value: &str) -> ProducerRecord {
+    ProducerRecord::new(topic).partition(partition).value(value.to_owned())
+}
+
+/// A topic of its own and a producer with a transactional id of its own.
+struct Setting {
+    client: Client,
+    topic: String,
+    id: String,
+}
+
+impl Setting {
+    async fn new(client: &Client, name: &str) -> Self {
+        let topic = format!("{name}-{}-{:?}", std::process::id(), tokio::time::Instant::now());
+        let topic: String = topic.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let topic = topic[..topic.len().min(200)].to_owned();
+        client.admin().create_topic(NewTopic::new(topic.as_str()).partitions(3)).await.unwrap();
+        Self { client: client.clone(), id: topic.clone(), topic }
+    }
+
+    async fn producer(&self) -> TransactionalProducer {
+        self.client.producer().transactional(self.id.as_str()).init().await.unwrap()
+    }
+
+    fn record(&self, partition: i32, value: &str) -> ProducerRecord {
+        record(&self.topic, partition, value)
+    }
+}
+
+async fn records_count_when_their_transaction_commits(client: &Client) {
+    let setting = Setting::new(client, "commit").await;
+    let mut producer = setting.producer().await;
+    for round in 0..5 {
+        let transaction = producer.begin().await.unwrap();
+        for partition in 0..3 {
+            transaction.send(setting.record(partition, &format!("c{round}"))).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        let transaction = producer.begin().await.unwrap();
+        for partition in 0..2 {
+            let sent = transaction.enqueue(setting.record(partition, &format!("a{round}"))).await.unwrap();
+            sent.await.unwrap();
+        }
+        transaction.abort().await.unwrap();
+    }
+    // Nothing in it, and it is over all the same.
+    producer.begin().await.unwrap().commit().await.unwrap();
+    assert_eq!(producer.resolve().await.unwrap(), None);
+    let seen = committed(client, &setting.topic).await;
+    let expected: Vec<String> =
+        (0..3).flat_map(|partition| (0..5).map(move |round| format!("{partition}:c{round}"))).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(read(client, &setting.topic, IsolationLevel::ReadUncommitted).await.len(), 25);
+}
+
+async fn a_dropped_transaction_is_aborted_and_the_next_one_begins(client: &Client) {
+    let setting = Setting::new(client, "drop").await;
+    let mut producer = setting.producer().await;
+    {
+        let transaction = producer.begin().await.unwrap();
+        transaction.enqueue(setting.record(0, "dropped")).await.unwrap().await.unwrap();
+    }
+    let transaction = producer.begin().await.unwrap();
+    transaction.send(setting.record(0, "kept")).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(committed(client, &setting.topic).await, ["0:kept"]);
+}
+
+async fn an_open_transaction_holds_readers_back(client: &Client) {
+    let setting = Setting::new(client, "open").await;
+    let mut producer = setting.producer().await;
+    let transaction = producer.begin().await.unwrap();
+    transaction.enqueue(setting.record(0, "first")).await.unwrap().await.unwrap();
+    let plain = client.producer().build();
+    plain.send(setting.record(0, "plain")).await.unwrap();
+    assert_eq!(committed(client, &setting.topic).await, Vec::<String>::new());
+    transaction.commit().await.unwrap();
+    assert_eq!(committed(client, &setting.topic).await, ["0:first", "0:plain"]);
+}
+
+async fn a_newer_producer_fences_the_older_one(client: &Client) {
+    let setting = Setting::new(client, "fence").await;
+    let mut zombie = setting.producer().await;
+    let transaction = zombie.begin().await.unwrap();
+    transaction.enqueue(setting.record(0, "zombie")).await.unwrap().await.unwrap();
+    let mut producer = setting.producer().await;
+    let next = producer.begin().await.unwrap();
+    next.send(setting.record(0, "live")).await.unwrap();
+    next.commit().await.unwrap();
+    let error = transaction.commit().await.unwrap_err();
+    assert!(error.is_fenced(), "{error}");
+    assert!(zombie.begin().await.unwrap_err().is_fenced());
+    // A zombie that writes first is told as soon as it tries to end.
+    let transaction = producer.begin().await.unwrap();
+    transaction.enqueue(setting.record(1, "older")).await.unwrap().await.unwrap();
+    let _newest = setting.producer().await;
+    let error = transaction.enqueue(setting.record(1, "too late")).await.unwrap().await.unwrap_err();
+    assert!(!error.may_be_in_log(), "{error}");
+    let error = transaction.commit().await.unwrap_err();
+    assert!(error.is_fenced(), "{error}");
+    assert_eq!(committed(client, &setting.topic).await, ["0:live"]);
+}
+
+async fn a_refused_record_spoils_its_transaction_and_no_other(client: &Client) {
+    let setting = Setting::new(client, "refused").await;
+    let mut producer = setting.producer().await;
+    let transaction = producer.begin().await.unwrap();
+    transaction.send(setting.record(0, "spoiled")).await.unwrap();
+    let large = setting.record(0, &"x".repeat(2_000_000));
+    let error = transaction.enqueue(large).await.unwrap_err();
+    assert!(matches!(error, TransactionError::Abortable(_)), "{error}");
+    let error = transaction.commit().await.unwrap_err();
+    assert!(matches!(error, TransactionError::Abortable(_)), "{error}");
+    assert_eq!(error.code(), Some(ErrorCode::MESSAGE_TOO_LARGE));
+    // The broker refuses it this time, behind another batch and before a third.
+    let roomy = client.producer().max_request_size(4_000_000).transactional(setting.id.as_str());
+    let mut producer = roomy.init().await.unwrap();
+    for round in 0..2 {
+        let transaction = producer.begin().await.unwrap();
+        transaction.send(setting.record(0, "spoiled")).await.unwrap();
+        let refused = transaction.enqueue(setting.record(0, &"x".repeat(2_000_000))).await.unwrap();
+        transaction.send(setting.record(0, "behind it")).await.ok();
+        let error = transaction.commit().await.unwrap_err();
+        assert!(matches!(error, TransactionError::Abortable(_)), "{error}");
+        assert!(!refused.await.unwrap_err().may_be_in_log());
+        let transaction = producer.begin().await.unwrap();
+        transaction.send(setting.record(0, &format!("whole{round}"))).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+    assert_eq!(committed(client, &setting.topic).await, ["0:whole0", "0:whole1"]);
+}
+
+async fn offsets_are_stored_with_the_commit(client: &Client) {
+    let setting = Setting::new(client, "offsets").await;
+    let mut producer = setting.producer().await;
+    let group = GroupMetadata::new(setting.id.as_str());
+    let partition = TopicPartition::new(&setting.topic, 1).unwrap();
+    let transaction = producer.begin().await.unwrap();
+    transaction.send_offsets(&group, [(partition.clone(), Offset(5))]).await.unwrap();
+    transaction.abort().await.unwrap();
+    let transaction = producer.begin().await.unwrap();
+    transaction.send_offsets(&group, [(partition.clone(), Offset(7))]).await.unwrap();
+    transaction.send(setting.record(0, "with offsets")).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(committed(client, &setting.topic).await, ["0:with offsets"]);
+    // Somebody whom the group does not know is refused, and the transaction cannot be committed.
+    let stranger =
+        GroupMetadata { generation_id: 3, member_id: "stranger".into(), ..GroupMetadata::new(setting.id.as_str()) };
+    let transaction = producer.begin().await.unwrap();
+    let error = transaction.send_offsets(&stranger, [(partition, Offset(9))]).await.unwrap_err();
+    assert!(matches!(error, TransactionError::Abortable(_)), "{error}");
+    let error = transaction.commit().await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::UNKNOWN_MEMBER_ID), "{error}");
+    assert_eq!(producer.resolve().await.unwrap(), None::<Outcome>);
+}
+
+async fn all(client: &Client) {
+    records_count_when_their_transaction_commits(client).await;
+    a_dropped_transaction_is_aborted_and_the_next_one_begins(client).await;
+    an_open_transaction_holds_readers_back(client).await;
+    a_newer_producer_fences_the_older_one(client).await;
+    a_refused_record_spoils_its_transaction_and_no_other(client).await;
+    offsets_are_stored_with_the_commit(client).await;
+}
+
+/// Against a real Kafka, whose address is in `KAFKA_BOOTSTRAP`: `cargo test --test it real_kafka -- --ignored`.
+#[tokio::test]
+#[ignore = "needs a real Kafka: `.ci/run kafka` starts one and runs this"]
+async fn a_real_kafka_keeps_our_transactions() {
+    let servers = std::env::var("KAFKA_BOOTSTRAP").expect("KAFKA_BOOTSTRAP says where the Kafka is");
+    for level in [1, 2] {
+        let client = Client::connect(servers.as_str()).await.unwrap();
+        let upgrade_type = if level == 1 { 2 } else { 1 };
+        let feature = FeatureUpdateKey {
+            feature: "transaction.version".into(),
+            max_version_level: level,
+            upgrade_type,
+            ..Default::default()
+        };
+        let request =
+            UpdateFeaturesRequest { timeout_ms: 10_000, feature_updates: vec![feature], ..Default::default() };
+        let response = client.call(Target::Any, &request).await.unwrap();
+        assert_eq!(response.error_code, 0, "{response:?}");
+        // Brokers hear of it a moment later, and a connection of the time before does not.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let client = Client::connect(servers.as_str()).await.unwrap();
+        let asked = ApiVersionsRequest {
+            client_software_name: "test".into(),
+            client_software_version: "1".into(),
+            ..Default::default()
+        };
+        let versions = client.call(Target::Any, &asked).await.unwrap();
+        let levels = versions.finalized_features.iter().filter(|feature| &*feature.name == "transaction.version");
+        assert_eq!(levels.map(|feature| feature.max_version_level).collect::<Vec<_>>(), [level]);
+        all(&client).await;
+    }
+}
