@@ -145,8 +145,8 @@ impl ClientBuilder {
     }
 
     /// Who watches what producers and consumers do (nobody).
-    pub fn interceptor(mut self, interceptor: impl Interceptor + 'static) -> Self {
-        self.settings.interceptor = Some(Arc::new(interceptor));
+    pub fn interceptor(mut self, interceptor: Arc<dyn Interceptor>) -> Self {
+        self.settings.interceptor = Some(interceptor);
         self
     }
 

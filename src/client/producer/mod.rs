@@ -23,6 +23,7 @@ pub use record::RecordMetadata;
 use super::TopicPartition;
 use super::error::Error;
 use super::error::Result;
+use super::interceptor::Interceptor;
 use super::legal;
 use super::routing::Router;
 use super::routing::lock;
@@ -371,9 +372,8 @@ impl Producer {
         if handle.shared.is_closed() {
             return Err(Error::Closed);
         }
-        let interceptor = handle.router.settings.interceptor.as_ref();
-        let mut record = match interceptor {
-            Some(interceptor) => interceptor.on_send(handle.number, record),
+        let record = match self.interceptor() {
+            Some((interceptor, number)) => interceptor.on_send(number, record),
             None => record,
         };
         let started = Instant::now();
@@ -390,7 +390,8 @@ impl Producer {
     /// Puts a record into the buffer, as soon as there is room.
     pub(super) async fn hand_over(&self, placed: Placed) -> Result<Delivery> {
         let handle = &*self.handle;
-        let Placed { record, partition, size, started, deadline } = placed;
+        let Placed { mut record, partition, size, started, deadline } = placed;
+        let interceptor = self.interceptor();
         let permits = u32::try_from(size).map_err(|_| Error::Invalid("the record is too large".to_owned()))?;
         let reserved = match handle.shared.memory.try_acquire_many(permits) {
             Ok(reserved) => reserved,
@@ -410,14 +411,14 @@ impl Producer {
             if handle.shared.is_closed() {
                 return Err(Error::Closed);
             }
-            if let Some(interceptor) = interceptor {
-                interceptor.on_enqueue(handle.number, &mut record, &partition);
+            if let Some((interceptor, number)) = interceptor {
+                interceptor.on_enqueue(number, &mut record, &partition);
             }
             accumulator.append(Instant::now(), partition, &record, timestamp, size)
         };
-        if let Some(interceptor) = interceptor {
-            let (interceptor, producer, outcome) = (Arc::clone(interceptor), handle.number, delivery.again());
-            tokio::spawn(async move { interceptor.on_acknowledgement(producer, &record, &outcome.await) });
+        if let Some((interceptor, number)) = interceptor {
+            let (interceptor, outcome) = (Arc::clone(interceptor), delivery.again());
+            tokio::spawn(async move { interceptor.on_acknowledgement(number, &record, &outcome.await) });
         }
         // The bytes come back with the batch's outcome.
         reserved.forget();
@@ -425,6 +426,12 @@ impl Producer {
             handle.shared.wake.notify_one();
         }
         Ok(delivery)
+    }
+
+    /// Who watches, and by what number they know this producer.
+    pub(super) fn interceptor(&self) -> Option<(&Arc<dyn Interceptor>, u64)> {
+        let interceptor = self.handle.router.settings.interceptor.as_ref()?;
+        Some((interceptor, self.handle.number))
     }
 
     /// As whom records are written now, if that is known.

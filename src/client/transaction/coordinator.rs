@@ -57,6 +57,11 @@ pub(super) struct Coordinators {
 }
 
 impl Coordinators {
+    /// Whose transactions these are.
+    pub(super) fn transactional_id(&self) -> &str {
+        &self.id
+    }
+
     pub(super) fn new(router: Arc<Router>, id: ByteString) -> Self {
         Self { router, id, known: Mutex::default() }
     }

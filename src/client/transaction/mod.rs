@@ -148,6 +148,9 @@ impl TransactionalProducer {
         }
         let implicit = core.coordinators.is_implicit().await?;
         lock(&core.state).begin(implicit)?;
+        if let Some((interceptor, number)) = core.producer.interceptor() {
+            interceptor.on_transaction_begin(number, core.coordinators.transactional_id());
+        }
         Ok(Transaction { core })
     }
 
@@ -226,7 +229,12 @@ impl<'a> Transaction<'a> {
             lock(&core.state).on_group(group.group_id.clone());
         }
         let stored = core.coordinators.commit_offsets(identity, implicit, group, &offsets).await;
-        stored.map_err(|error| core.spoiled(error))
+        stored.map_err(|error| core.spoiled(error))?;
+        if let Some((interceptor, number)) = core.producer.interceptor() {
+            let offsets = offsets.into_iter().map(|(partition, next)| (partition, next.offset)).collect();
+            interceptor.on_transaction_offsets(number, &group.group_id, &offsets);
+        }
+        Ok(())
     }
 
     /// Waits for all records and commits.
@@ -238,7 +246,13 @@ impl<'a> Transaction<'a> {
     /// went unanswered, otherwise it was not.
     pub async fn commit(self) -> Result<()> {
         lock(&self.core.state).end(Outcome::Committed);
-        match self.core.finish().await? {
+        let ended = self.core.finish().await;
+        if let (Some((interceptor, number)), Err(TransactionError::Fatal(why))) =
+            (self.core.producer.interceptor(), &ended)
+        {
+            interceptor.on_transaction_end(number, true, &Err(why.clone()));
+        }
+        match ended? {
             Some((Outcome::Aborted, why)) => Err(TransactionError::Abortable(why.unwrap_or(Error::Aborted))),
             _ => Ok(()),
         }
@@ -309,6 +323,9 @@ impl Core {
                     lock(&self.state).on_renewed(renewed);
                 }
                 Some(Step::Done(outcome)) => {
+                    if let Some((interceptor, number)) = self.producer.interceptor() {
+                        interceptor.on_transaction_end(number, outcome == Outcome::Committed, &Ok(()));
+                    }
                     if self.producer.identity() != Some(identity) {
                         self.producer.start_over(identity.0, identity.1);
                     }
