@@ -158,10 +158,11 @@ impl State {
         now: Instant,
         partition: PartitionIndex,
     ) -> Option<(&mut C, Moment<'_>)> {
+        self.settings.update_image(&self.topics, &self.brokers);
         let timestamp = self.timestamp(now);
         let (seats, settings) = C::seats_mut(self);
         let (_, leader, coordinator) = seats.ready_mut(partition)?;
-        Some((coordinator, Moment { now, timestamp, config: settings.broker(leader) }))
+        Some((coordinator, settings.moment(now, timestamp, leader)))
     }
 
     /// Sees to it that the leader of a partition, and nobody else, is its coordinator.
@@ -196,7 +197,7 @@ impl State {
         let (seats, settings) = C::seats_mut(self);
         let Some(seat) = seats.by_partition.remove(&partition) else { return };
         if let Reading::Done(coordinator) = seat.reading {
-            let at = Moment { now, timestamp, config: settings.broker(seat.leader) };
+            let at = settings.moment(now, timestamp, seat.leader);
             let effects = coordinator.unload(&at, ErrorCode::NOT_COORDINATOR);
             self.hand_out(effects);
         }
@@ -214,10 +215,11 @@ impl State {
             let log = replica.log();
             log.batches(log.log_start_offset()).for_each(|batch| coordinator.replay_batch(batch));
         }
+        self.settings.update_image(&self.topics, &self.brokers);
         let timestamp = self.timestamp(now);
         let (seats, settings) = C::seats_mut(self);
         let Some(seat) = seats.by_partition.get_mut(&partition) else { return };
-        coordinator.start(&Moment { now, timestamp, config: settings.broker(seat.leader) });
+        coordinator.start(&settings.moment(now, timestamp, seat.leader));
         seat.reading = Reading::Done(coordinator);
     }
 

@@ -231,6 +231,11 @@ impl State {
         [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
     }
 
+    /// An id for a member that has none, as Kafka makes it.
+    pub(crate) fn new_member_id(&mut self) -> String {
+        super::state::random_uuid(&mut self.groups.member_ids).to_string()
+    }
+
     /// Answers a request with what its ticket gets, now or later.
     pub(crate) fn await_reply<R: 'static>(&mut self, ticket: Ticket, pick: fn(Reply) -> Option<R>) -> Outcome<R> {
         match self.groups.replies.remove(&ticket) {

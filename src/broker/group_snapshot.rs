@@ -12,6 +12,8 @@ use crate::base::LeaderEpoch;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::coordinator::ClassicGroup;
+use crate::coordinator::ConsumerGroup;
+use crate::coordinator::ConsumerMember;
 use crate::coordinator::GroupCoordinator;
 use crate::coordinator::GroupState;
 use crate::coordinator::Member;
@@ -28,7 +30,7 @@ pub struct GroupSnapshot {
     pub group_id: String,
     /// Where it stands.
     pub state: GroupState,
-    /// How many rebalances it has completed.
+    /// How many rebalances it has completed; of a group of KIP-848, its epoch.
     pub generation: i32,
     /// `consumer` for consumers; empty for a group that only commits.
     pub protocol_type: String,
@@ -36,7 +38,7 @@ pub struct GroupSnapshot {
     pub protocol: Option<String>,
     /// The member that assigns.
     pub leader: Option<String>,
-    /// The members, in the order in which they joined.
+    /// The members, in the order in which they joined; of a group of KIP-848, by id.
     pub members: Vec<GroupMemberSnapshot>,
     /// What was committed, by topic and partition.
     pub offsets: Vec<CommittedOffset>,
@@ -53,7 +55,7 @@ pub struct GroupMemberSnapshot {
     pub client_id: String,
     /// Where it connects from, as Kafka writes it: `/127.0.0.1`.
     pub client_host: String,
-    /// The topics that it wants to read, if it is a consumer.
+    /// The topics that it wants to read, if it is a consumer; in KIP-848 also a regular expression for more of them.
     pub subscription: Vec<String>,
     /// What it was given, by topic and partition, if it is a consumer.
     pub assignment: Vec<(String, PartitionIndex)>,
@@ -105,7 +107,8 @@ impl Engine {
     /// A group, if there is one.
     pub fn group_snapshot(&self, group: &str) -> Option<GroupSnapshot> {
         let coordinator = self.state.coordinator_of(group)?;
-        Some(snapshot_of(&self.state, coordinator, group, coordinator.group(group)?))
+        let classic = coordinator.group(group).map(|found| snapshot_of(&self.state, coordinator, group, found));
+        classic.or_else(|| Some(consumer_snapshot(&self.state, coordinator, group, coordinator.consumer_group(group)?)))
     }
 
     /// How many records of a topic a group has not read: those behind what it committed, or all of a partition for
@@ -145,7 +148,8 @@ impl Engine {
             records.push(offset_record(self.state.timestamp(now), group, topic, id, *partition, *offset));
         }
         let written = self.state.start_group_coordinator(now, group).and_then(|coordinator| {
-            match coordinator.group(group).map(ClassicGroup::state) {
+            let consumers = coordinator.consumer_group(group).map(ConsumerGroup::state);
+            match coordinator.group(group).map(ClassicGroup::state).or(consumers) {
                 // What Kafka tells an administrator.
                 Some(state) if state != GroupState::Empty => Err(ErrorCode::UNKNOWN_MEMBER_ID),
                 _ => Ok(()),
@@ -161,7 +165,9 @@ impl Engine {
 
     pub(super) fn group_snapshots(&self) -> Vec<GroupSnapshot> {
         let all = self.state.coordinators().flat_map(|coordinator| {
-            coordinator.groups().map(|(id, group)| snapshot_of(&self.state, coordinator, id, group))
+            let classic = coordinator.groups().map(|(id, group)| snapshot_of(&self.state, coordinator, id, group));
+            let consumers = coordinator.consumer_groups();
+            classic.chain(consumers.map(|(id, group)| consumer_snapshot(&self.state, coordinator, id, group)))
         });
         let mut all: Vec<GroupSnapshot> = all.collect();
         all.sort_by(|a, b| a.group_id.cmp(&b.group_id));
@@ -171,6 +177,52 @@ impl Engine {
 
 fn snapshot_of(state: &State, coordinator: &GroupCoordinator, id: &str, group: &ClassicGroup) -> GroupSnapshot {
     let protocol = group.protocol_name().unwrap_or_default();
+    GroupSnapshot {
+        group_id: id.to_owned(),
+        state: group.state(),
+        generation: group.generation(),
+        protocol_type: group.protocol_type().to_owned(),
+        protocol: group.protocol_name().map(str::to_owned),
+        leader: group.leader().map(str::to_owned),
+        members: group.members().map(|(id, member)| member_of(id, member, protocol)).collect(),
+        offsets: offsets_of(state, coordinator, id),
+    }
+}
+
+/// A group of KIP-848, whose epoch is its generation.
+fn consumer_snapshot(state: &State, coordinator: &GroupCoordinator, id: &str, group: &ConsumerGroup) -> GroupSnapshot {
+    let config = state.broker_config(state.brokers.controller());
+    GroupSnapshot {
+        group_id: id.to_owned(),
+        state: group.state(),
+        generation: group.epoch(),
+        protocol_type: "consumer".to_owned(),
+        protocol: Some(GroupCoordinator::assignor_of(group, config).name().to_owned()),
+        leader: None,
+        members: group.members().map(|member| consumer_of(state, member)).collect(),
+        offsets: offsets_of(state, coordinator, id),
+    }
+}
+
+fn consumer_of(state: &State, member: &ConsumerMember) -> GroupMemberSnapshot {
+    let assigned = member.assigned.iter().filter_map(|(topic, indexes)| {
+        let name = state.topics.by_id(*topic)?.name.to_string();
+        Some(indexes.iter().map(move |index| (name.clone(), *index)))
+    });
+    let mut assignment: Vec<(String, PartitionIndex)> = assigned.flatten().collect();
+    assignment.sort();
+    let regex = Some(&*member.regex).filter(|regex| !regex.is_empty());
+    GroupMemberSnapshot {
+        member_id: member.id.to_string(),
+        group_instance_id: member.instance_id.as_deref().map(str::to_owned),
+        client_id: member.client.client_id.to_string(),
+        client_host: member.client.host.to_string(),
+        subscription: member.topics.iter().map(|name| &**name).chain(regex).map(str::to_owned).collect(),
+        assignment,
+    }
+}
+
+fn offsets_of(state: &State, coordinator: &GroupCoordinator, id: &str) -> Vec<CommittedOffset> {
     let offsets = coordinator.offsets_of(id).map(|(topic, partition, committed)| {
         let log = state.topics.get(topic).and_then(|topic| state.find_partition(topic.id, partition));
         CommittedOffset {
@@ -182,16 +234,7 @@ fn snapshot_of(state: &State, coordinator: &GroupCoordinator, id: &str, group: &
             lag: log.map(|log| log.high_watermark().0.saturating_sub(committed.offset.0).max(0)),
         }
     });
-    GroupSnapshot {
-        group_id: id.to_owned(),
-        state: group.state(),
-        generation: group.generation(),
-        protocol_type: group.protocol_type().to_owned(),
-        protocol: group.protocol_name().map(str::to_owned),
-        leader: group.leader().map(str::to_owned),
-        members: group.members().map(|(id, member)| member_of(id, member, protocol)).collect(),
-        offsets: offsets.collect(),
-    }
+    offsets.collect()
 }
 
 fn member_of(id: &str, member: &Member, protocol: &str) -> GroupMemberSnapshot {

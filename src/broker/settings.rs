@@ -3,14 +3,20 @@
 //! Not here: what each name means; that is [`crate::config`].
 
 use crate::base::BrokerId;
+use crate::base::Instant;
+use crate::base::Timestamp;
 use crate::config::BrokerConfig;
 use crate::config::BrokerLayers;
 use crate::config::ConfigKind;
 use crate::config::Overrides;
 use crate::config::TopicConfig;
 use crate::config::validate;
+use crate::coordinator::Moment;
+use crate::coordinator::SubscribableTopic;
+use crate::coordinator::TopicsImage;
 use crate::metadata::Broker;
 use crate::metadata::Brokers;
+use crate::metadata::Topics;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,6 +32,8 @@ pub(crate) struct Settings {
     client_metrics: BTreeMap<String, Overrides>,
     /// The level of each logger, by broker.
     loggers: BTreeMap<BrokerId, BTreeMap<String, String>>,
+    /// The topics as coordinators are told of them, and the version of all topics that this is of.
+    image: TopicsImage,
 }
 
 /// The loggers of a broker as Kafka's own log4j2.yaml sets them.
@@ -65,7 +73,7 @@ impl Settings {
         });
         let loggers = brokers.iter().map(|broker| (broker.id, LOGGERS.map(owned).into())).collect();
         let (groups, client_metrics) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { brokers: layers.collect(), groups, client_metrics, loggers })
+        Ok(Self { brokers: layers.collect(), groups, client_metrics, loggers, image: TopicsImage::default() })
     }
 
     /// What is set on a broker.
@@ -76,6 +84,25 @@ impl Settings {
     /// The values in force on a broker.
     pub(super) fn broker(&self, broker: BrokerId) -> &BrokerConfig {
         &self.entry(broker).1
+    }
+
+    /// What a coordinator on a broker is told.
+    pub(super) fn moment(&self, now: Instant, timestamp: Timestamp, broker: BrokerId) -> Moment<'_> {
+        Moment { now, timestamp, config: self.broker(broker), group_configs: &self.groups, topics: &self.image }
+    }
+
+    /// Sees to it that coordinators are told of the topics as they are.
+    pub(super) fn update_image(&mut self, topics: &Topics, brokers: &Brokers) {
+        if self.image.version() == topics.version() {
+            return;
+        }
+        let rows = topics.iter().map(|topic| {
+            let rack = |broker: &BrokerId| brokers.get(*broker).and_then(|broker| broker.rack.as_deref());
+            let racks = topic.assignment.iter().flatten().map(rack);
+            let partitions = i32::try_from(topic.assignment.len()).unwrap_or(i32::MAX);
+            (topic.name.as_str(), SubscribableTopic::new(topic.id, partitions, racks))
+        });
+        self.image.update(topics.version(), rows);
     }
 
     fn entry(&self, broker: BrokerId) -> &(BrokerLayers, BrokerConfig) {
@@ -157,6 +184,9 @@ fn own_of(broker: &Broker, count: usize) -> Overrides {
         // A test waits for nobody, and wants to see a member time out soon.
         ("group.initial.rebalance.delay.ms", "0".to_owned()),
         ("group.min.session.timeout.ms", "1".to_owned()),
+        ("group.consumer.heartbeat.interval.ms", "100".to_owned()),
+        ("group.consumer.min.heartbeat.interval.ms", "1".to_owned()),
+        ("group.consumer.min.session.timeout.ms", "1".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

@@ -9,6 +9,8 @@ use super::OffsetAndMetadata;
 use super::Then;
 use super::Ticket;
 use super::group::ClassicGroup;
+use super::group::ConsumerGroup;
+use super::group::Consumers;
 use super::group::GroupState;
 use super::group::Joining;
 use super::group::Rebalance;
@@ -34,6 +36,14 @@ pub(crate) enum Deadline {
     Sync(Arc<str>),
     /// A member of a group was silent for its session time-out.
     Session(Arc<str>, Arc<str>),
+    /// A member of a consumer group was silent for its session time-out.
+    ConsumerSession(Arc<str>, Arc<str>),
+    /// A member of a consumer group has not given up its partitions within its rebalance time-out.
+    Revocation(Arc<str>, Arc<str>),
+    /// A member of the classic protocol has not joined a consumer group again.
+    ClassicJoin(Arc<str>, Arc<str>),
+    /// A member of the classic protocol has not asked a consumer group for its assignment.
+    ClassicSync(Arc<str>, Arc<str>),
     /// It is time to look for expired offsets.
     Expiry,
 }
@@ -41,9 +51,11 @@ pub(crate) enum Deadline {
 /// The groups of one partition of `__consumer_offsets` and their offsets.
 #[derive(Debug, Default)]
 pub(crate) struct GroupCoordinator {
-    groups: BTreeMap<String, ClassicGroup>,
+    pub(super) groups: BTreeMap<String, ClassicGroup>,
+    /// No id is in both.
+    pub(super) consumers: BTreeMap<String, ConsumerGroup>,
     offsets: Offsets,
-    timers: Timers<Deadline>,
+    pub(super) timers: Timers<Deadline>,
 }
 
 /// The partition of `__consumer_offsets` that keeps a group, of so many.
@@ -62,18 +74,20 @@ impl GroupCoordinator {
         match record {
             CoordinatorRecord::Offset { group, topic, partition, value } => {
                 // Whoever commits without a group has one all the same, with nobody in it.
-                if let Some(value) = value {
+                if let Some(value) = value.as_ref().filter(|_| !self.consumers.contains_key(group)) {
                     let since = Timestamp(value.commit_timestamp);
                     self.groups.entry(group.clone()).or_insert_with(|| ClassicGroup::new(group, since));
                 }
                 self.offsets.replay(group, topic, *partition, value.as_ref());
             }
             CoordinatorRecord::Group { group, value: Some(value) } => {
+                self.consumers.remove(group);
                 self.groups.insert(group.clone(), ClassicGroup::of_value(group, value));
             }
             CoordinatorRecord::Group { group, value: None } => {
                 self.groups.remove(group);
             }
+            CoordinatorRecord::Consumer { group, record } => self.replay_consumer(group, record),
         }
     }
 
@@ -92,6 +106,9 @@ impl GroupCoordinator {
             let ids: Vec<Arc<str>> = group.members.keys().cloned().collect();
             let mut rebalance = Rebalance { group, timers: &mut self.timers, at, decision: &mut decision };
             ids.iter().for_each(|id| rebalance.renew_session(id));
+        }
+        for group in self.consumers.values() {
+            Consumers::new(group, &mut self.timers, at).start();
         }
     }
 
@@ -113,6 +130,14 @@ impl GroupCoordinator {
             Deadline::Sync(group) => self.with(&group, at, &mut decision, |group| group.on_sync_deadline()),
             Deadline::Session(group, member) => {
                 self.with(&group, at, &mut decision, |group| group.on_session_deadline(&member))
+            }
+            Deadline::ConsumerSession(group, member)
+            | Deadline::ClassicJoin(group, member)
+            | Deadline::ClassicSync(group, member) => {
+                self.with_consumers(&group, at, &mut decision, |consumers| consumers.on_deadline(&member))
+            }
+            Deadline::Revocation(group, member) => {
+                self.with_consumers(&group, at, &mut decision, |consumers| consumers.on_revocation_deadline(&member))
             }
             Deadline::Expiry => {
                 self.schedule_expiry(at);
@@ -145,6 +170,18 @@ impl GroupCoordinator {
                 let group = Arc::clone(&replaced.group);
                 self.with(&group, at, &mut decision, |group| group.on_replaced(*replaced, appended))
             }
+            Then::Resolve(group) => {
+                decision.records = appended.map_or_else(|_| Vec::new(), |()| self.resolve(at, &group));
+                Some(())
+            }
+            Then::Downgraded(downgraded) => {
+                self.on_downgraded(at, *downgraded, appended, &mut decision);
+                Some(())
+            }
+            Then::ClassicJoined(joined) => {
+                self.on_classic_joined(at, *joined, appended, &mut decision);
+                Some(())
+            }
         };
         decision
     }
@@ -160,8 +197,19 @@ impl GroupCoordinator {
 
     /// A client wants to become or to stay a member; the answer comes to its ticket.
     pub(crate) fn join(&mut self, at: &Moment<'_>, joining: &Joining<'_>) -> Decision {
+        if let Some(decision) = self.join_consumer_group(at, joining) {
+            return decision;
+        }
         let mut decision = Decision::default();
         let (id, member_id) = (&*joining.request.group_id, &*joining.request.member_id);
+        if self.consumers.contains_key(id) {
+            if !member_id.is_empty() {
+                decision.refuse_join(joining.ticket, member_id, ErrorCode::UNKNOWN_MEMBER_ID);
+                return decision;
+            }
+            // Nobody is in it any more: it becomes a classic group.
+            decision.records = self.tombstones(id);
+        }
         if !self.groups.contains_key(id) {
             if !member_id.is_empty() {
                 decision.refuse_join(joining.ticket, member_id, ErrorCode::UNKNOWN_MEMBER_ID);
@@ -181,6 +229,14 @@ impl GroupCoordinator {
     /// A member asks for its assignment; the answer comes to its ticket.
     pub(crate) fn sync(&mut self, at: &Moment<'_>, request: &SyncGroupRequest, ticket: Ticket) -> Decision {
         let mut decision = Decision::default();
+        let consumers = |group: &mut Consumers<'_>| group.classic_sync(request);
+        if let Some(synced) = self.with_consumers(&request.group_id, at, &mut decision, consumers) {
+            match synced {
+                Ok(response) => decision.sync(ticket, response),
+                Err(refused) => decision.refuse_sync(ticket, refused.code),
+            }
+            return decision;
+        }
         let found = self.with(&request.group_id, at, &mut decision, |group| group.sync(request, ticket));
         if found.is_none() {
             decision.refuse_sync(ticket, ErrorCode::UNKNOWN_MEMBER_ID);
@@ -194,7 +250,10 @@ impl GroupCoordinator {
     /// In Kafka's order: `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`, `ILLEGAL_GENERATION`, `REBALANCE_IN_PROGRESS`.
     pub(crate) fn heartbeat(&mut self, at: &Moment<'_>, request: &HeartbeatRequest) -> Result<(), ErrorCode> {
         let mut decision = Decision::default();
-        let found = self.with(&request.group_id, at, &mut decision, |group| group.heartbeat(request));
+        let consumers = |group: &mut Consumers<'_>| group.classic_heartbeat(request).map_err(|refused| refused.code);
+        let found = self
+            .with_consumers(&request.group_id, at, &mut decision, consumers)
+            .or_else(|| self.with(&request.group_id, at, &mut decision, |group| group.heartbeat(request)));
         found.unwrap_or(Err(ErrorCode::UNKNOWN_MEMBER_ID))
     }
 
@@ -206,7 +265,9 @@ impl GroupCoordinator {
         members: &[MemberIdentity],
     ) -> (Decision, Vec<Result<(), ErrorCode>>) {
         let mut decision = Decision::default();
-        let results = self.with(group, at, &mut decision, |group| group.leave(members));
+        let results = self
+            .with_consumers(group, at, &mut decision, |consumers| consumers.classic_leave(members))
+            .or_else(|| self.with(group, at, &mut decision, |group| group.leave(members)));
         let results = results.unwrap_or_else(|| vec![Err(ErrorCode::UNKNOWN_MEMBER_ID); members.len()]);
         (decision, results)
     }
@@ -215,7 +276,7 @@ impl GroupCoordinator {
     ///
     /// # Errors
     /// In Kafka's order: `GROUP_ID_NOT_FOUND` (from version 9 on) or `ILLEGAL_GENERATION` where there is no such
-    /// group, then those of [`ClassicGroup`].
+    /// group, then those of [`ClassicGroup`] or [`ConsumerGroup`].
     ///
     /// Source: `OffsetMetadataManager.validateOffsetCommit`.
     pub(crate) fn check_offset_commit(
@@ -227,6 +288,9 @@ impl GroupCoordinator {
         generation: i32,
         api_version: i16,
     ) -> Result<(), ErrorCode> {
+        if let Some(consumers) = self.consumers.get(group) {
+            return consumers.check_offset_commit(member_id, generation, api_version);
+        }
         let mut decision = Decision::default();
         let checked = self.with(group, at, &mut decision, |rebalance| {
             rebalance.group.check_offset_commit(member_id, instance_id, generation)?;
@@ -243,12 +307,20 @@ impl GroupCoordinator {
         }
     }
 
-    /// A group, if there is one.
+    /// Checks that offsets of a group may be read by a member of it, or by somebody who is none.
+    ///
+    /// # Errors
+    /// Those of [`ConsumerGroup`]; classic groups let everybody.
+    pub(crate) fn check_offset_fetch(&self, group: &str, member_id: Option<&str>, epoch: i32) -> Result<(), ErrorCode> {
+        self.consumers.get(group).map_or(Ok(()), |group| group.check_offset_fetch(member_id, epoch))
+    }
+
+    /// A classic group, if there is one.
     pub(crate) fn group(&self, id: &str) -> Option<&ClassicGroup> {
         self.groups.get(id)
     }
 
-    /// All groups, by id.
+    /// All classic groups, by id.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&str, &ClassicGroup)> {
         self.groups.iter().map(|(id, group)| (id.as_str(), group))
     }
@@ -274,13 +346,14 @@ impl GroupCoordinator {
     /// # Errors
     /// `GROUP_ID_NOT_FOUND`, `NON_EMPTY_GROUP`.
     pub(crate) fn delete_group(&self, id: &str) -> Result<Vec<CoordinatorRecord>, ErrorCode> {
-        let group = self.groups.get(id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
-        if group.state() != GroupState::Empty {
+        let consumers = self.consumers.get(id);
+        let state = consumers.map(ConsumerGroup::state).or_else(|| self.groups.get(id).map(ClassicGroup::state));
+        if state.ok_or(ErrorCode::GROUP_ID_NOT_FOUND)? != GroupState::Empty {
             return Err(ErrorCode::NON_EMPTY_GROUP);
         }
         let offsets = self.offsets.of_group(id).map(|(topic, partition, _)| forget(id, topic, partition));
         let mut records: Vec<CoordinatorRecord> = offsets.collect();
-        records.push(CoordinatorRecord::Group { group: id.to_owned(), value: None });
+        records.extend(self.tombstones(id));
         Ok(records)
     }
 
@@ -289,6 +362,9 @@ impl GroupCoordinator {
     /// # Errors
     /// `GROUP_ID_NOT_FOUND`, `NON_EMPTY_GROUP` for groups that are no consumers.
     pub(crate) fn check_offset_delete(&self, id: &str) -> Result<(), ErrorCode> {
+        if self.consumers.contains_key(id) {
+            return Ok(());
+        }
         let group = self.groups.get(id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
         let may = group.state() == GroupState::Empty || group.is_consumer();
         if may { Ok(()) } else { Err(ErrorCode::NON_EMPTY_GROUP) }
@@ -304,7 +380,10 @@ impl GroupCoordinator {
         topic: &str,
         partition: PartitionIndex,
     ) -> Result<Option<CoordinatorRecord>, ErrorCode> {
-        if self.groups.get(id).is_some_and(|group| group.is_subscribed_to(topic)) {
+        let consumers = self.consumers.get(id);
+        if consumers.is_some_and(|group| group.is_subscribed_to(topic))
+            || self.groups.get(id).is_some_and(|group| group.is_subscribed_to(topic))
+        {
             return Err(ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC);
         }
         let found = self.offsets.get(id, topic, Uuid::ZERO, partition);
@@ -347,6 +426,23 @@ impl GroupCoordinator {
             }
             if all && is_empty {
                 records.push(CoordinatorRecord::Group { group: id.clone(), value: None });
+            }
+        }
+        for (id, group) in &self.consumers {
+            let mut all = true;
+            for (topic, partition, offset) in self.offsets.of_group(id) {
+                let is_due = match offset.expire_timestamp {
+                    Timestamp::NONE => now.saturating_sub(offset.commit_timestamp.0) >= retention_ms,
+                    Timestamp(at) => now >= at,
+                };
+                if is_due && !group.is_subscribed_to(topic) {
+                    records.push(forget(id, topic, partition));
+                } else {
+                    all = false;
+                }
+            }
+            if all && group.is_empty() {
+                records.extend(self.tombstones(id));
             }
         }
         records

@@ -6,29 +6,40 @@
 //! Not here: logs and connections. `broker::effects` appends the records, tells the coordinator what came of it, and
 //! hands out the answers.
 
+mod consumer_groups;
 mod group;
 mod group_coordinator;
 mod offsets;
 mod records;
 mod steering;
+mod subscribed;
 mod timers;
 
+pub(crate) use group::Assignor;
 pub(crate) use group::ClassicGroup;
+pub(crate) use group::ConsumerGroup;
+pub(crate) use group::ConsumerMember;
 pub use group::GroupState;
+pub(crate) use group::Heartbeat;
 pub(crate) use group::Joining;
 pub(crate) use group::Member;
+pub(crate) use group::Partitions;
 pub(crate) use group::of_consumer;
 pub(crate) use group_coordinator::GroupCoordinator;
 pub(crate) use group_coordinator::partition_of;
 pub(crate) use offsets::OffsetAndMetadata;
 pub(crate) use records::CoordinatorRecord;
+pub(crate) use subscribed::SubscribableTopic;
+pub(crate) use subscribed::TopicsImage;
 
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::Timestamp;
 use crate::config::BrokerConfig;
+use crate::config::Overrides;
 use crate::wire::messages::join_group::JoinGroupResponse;
 use crate::wire::messages::sync_group::SyncGroupResponse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A request that waits for a coordinator's answer.
@@ -56,6 +67,28 @@ pub(crate) struct Moment<'a> {
     pub(crate) timestamp: Timestamp,
     /// The configuration of the coordinator's broker.
     pub(crate) config: &'a BrokerConfig,
+    /// What is set on groups, by their ids.
+    pub(crate) group_configs: &'a BTreeMap<String, Overrides>,
+    pub(crate) topics: &'a TopicsImage,
+}
+
+/// Why a coordinator does not do what it is asked to, where a client is told in words too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+}
+
+impl Refused {
+    pub(crate) fn new(code: ErrorCode, message: &str) -> Self {
+        Self { code, message: message.to_owned() }
+    }
+}
+
+impl From<ErrorCode> for Refused {
+    fn from(code: ErrorCode) -> Self {
+        Self::new(code, "")
+    }
 }
 
 /// Who sends a request.
@@ -102,4 +135,10 @@ pub(crate) enum Then {
     Assign { group: Arc<str>, generation: i32, assignments: group::Assignments },
     /// A static member has come back in place of its former self.
     Replaced(Box<group::Replaced>),
+    /// The regular expressions of a consumer group are to be looked at.
+    Resolve(Arc<str>),
+    /// A consumer group becomes a classic one.
+    Downgraded(Box<group::Downgraded>),
+    /// A member of the classic protocol has joined a consumer group.
+    ClassicJoined(Box<group::ClassicJoined>),
 }

@@ -2,6 +2,7 @@
 //!
 //! Not here: what follows from a record; that is `replay` of the coordinator.
 
+use super::group::ConsumerRecord;
 use crate::base::ErrorCode;
 use crate::base::PartitionIndex;
 use crate::wire::codec::DecodeError;
@@ -25,6 +26,8 @@ pub(crate) enum CoordinatorRecord {
     Offset { group: String, topic: String, partition: PartitionIndex, value: Option<OffsetCommitValue> },
     /// A classic group after a rebalance.
     Group { group: String, value: Option<GroupMetadataValue> },
+    /// Something of a consumer group.
+    Consumer { group: String, record: ConsumerRecord },
 }
 
 impl CoordinatorRecord {
@@ -55,6 +58,7 @@ impl CoordinatorRecord {
                 let value = value.as_ref().map(|value| versioned(value, GROUP_VERSION)).transpose()?;
                 (versioned(&key, 2)?, value)
             }
+            Self::Consumer { group, record } => record.encode(group)?,
         })
     }
 
@@ -78,12 +82,15 @@ impl CoordinatorRecord {
                 group: GroupMetadataKey::from_bytes(key, kind)?.group.to_string(),
                 value: value.and_then(split_version).map(|(v, body)| Message::from_bytes(body, v)).transpose()?,
             },
-            _ => return Ok(None),
+            kind => {
+                let decoded = ConsumerRecord::decode(kind, key, value)?;
+                return Ok(decoded.map(|(group, record)| Self::Consumer { group, record }));
+            }
         }))
     }
 }
 
-fn versioned(message: &impl Message, version: i16) -> Result<Bytes, EncodeError> {
+pub(super) fn versioned(message: &impl Message, version: i16) -> Result<Bytes, EncodeError> {
     let body = message.to_bytes(version)?;
     let mut bytes = BytesMut::with_capacity(2 + body.len());
     bytes.put_i16(version);
@@ -91,7 +98,7 @@ fn versioned(message: &impl Message, version: i16) -> Result<Bytes, EncodeError>
     Ok(bytes.freeze())
 }
 
-fn split_version(bytes: &Bytes) -> Option<(i16, Bytes)> {
+pub(super) fn split_version(bytes: &Bytes) -> Option<(i16, Bytes)> {
     let version = i16::from_be_bytes(*bytes.first_chunk()?);
     // A copy, so that a few bytes of state do not keep a batch alive.
     Some((version, Bytes::copy_from_slice(&bytes[2..])))

@@ -15,10 +15,13 @@ impl GroupCoordinator {
     /// `GROUP_ID_NOT_FOUND`, `UNKNOWN_MEMBER_ID` when nobody is in it.
     pub(crate) fn rebalance(&mut self, at: &Moment<'_>, group: &str) -> Result<Decision, ErrorCode> {
         let mut decision = Decision::default();
+        if let Some(result) = self.with_consumers(group, at, &mut decision, |consumers| consumers.assign_anew()) {
+            return result.map(|()| decision);
+        }
         let found = self.with(group, at, &mut decision, |rebalance| match rebalance.group.state() {
             GroupState::Empty => Err(ErrorCode::UNKNOWN_MEMBER_ID),
             GroupState::PreparingRebalance => Ok(()),
-            GroupState::CompletingRebalance | GroupState::Stable => {
+            _ => {
                 rebalance.prepare();
                 Ok(())
             }
@@ -37,6 +40,9 @@ impl GroupCoordinator {
         member_id: &str,
     ) -> Result<Decision, ErrorCode> {
         let mut decision = Decision::default();
+        if let Some(result) = self.with_consumers(group, at, &mut decision, |consumers| consumers.expire(member_id)) {
+            return result.map(|()| decision);
+        }
         let found = self.with(group, at, &mut decision, |rebalance| {
             rebalance.group.members().find(|(id, _)| *id == member_id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
             rebalance.expire(member_id);

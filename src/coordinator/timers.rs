@@ -26,6 +26,13 @@ impl<K: Ord + Clone> Timers<K> {
         self.by_name.insert(name, (deadline, self.sequence));
     }
 
+    /// Sets a deadline, unless there is one of this name.
+    pub(crate) fn schedule_if_absent(&mut self, name: K, deadline: Instant) {
+        if !self.by_name.contains_key(&name) {
+            self.schedule(name, deadline);
+        }
+    }
+
     /// Takes a deadline away, if there is one.
     pub(crate) fn cancel(&mut self, name: &K) {
         if let Some(at) = self.by_name.remove(name) {

@@ -42,12 +42,14 @@ fn index(at: usize) -> PartitionIndex {
 pub struct Topics {
     by_name: BTreeMap<TopicName, Topic>,
     names: BTreeMap<Uuid, TopicName>,
+    version: u64,
 }
 
 impl Topics {
     /// Adds a topic; one of the same name is replaced.
     pub fn insert(&mut self, topic: Topic) {
         self.remove(topic.name.as_str());
+        self.version += 1;
         self.names.insert(topic.id, topic.name.clone());
         self.by_name.insert(topic.name.clone(), topic);
     }
@@ -55,6 +57,7 @@ impl Topics {
     /// Takes a topic out.
     pub fn remove(&mut self, name: &str) -> Option<Topic> {
         let topic = self.by_name.remove(name)?;
+        self.version += 1;
         self.names.remove(&topic.id);
         Some(topic)
     }
@@ -66,7 +69,13 @@ impl Topics {
 
     /// The topic of this name, to change it.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Topic> {
+        self.version += 1;
         self.by_name.get_mut(name)
+    }
+
+    /// Counts changes: while it is the same, so are all topics.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// The topic with this id.

@@ -16,6 +16,7 @@ use crate::wire::messages::list_groups::ListedGroup;
 use bytestring::ByteString;
 
 const CLASSIC: &str = "Classic";
+const CONSUMER: &str = "Consumer";
 
 pub(super) fn handle(state: &State, ctx: &RequestContext, request: ListGroupsRequest) -> Outcome<ListGroupsResponse> {
     let fits = |filter: &[ByteString], name: &str| {
@@ -27,7 +28,21 @@ pub(super) fn handle(state: &State, ctx: &RequestContext, request: ListGroupsReq
             return Outcome::Reply(ListGroupsResponse { error_code: code.code(), ..ListGroupsResponse::default() });
         }
     };
+    let coordinators: Vec<_> = coordinators.collect();
+    let consumers = coordinators.iter().flat_map(|coordinator| coordinator.consumer_groups());
+    let consumers = consumers
+        .map(|(id, group)| (id, group, group.state().name()))
+        .filter(|(_, _, state)| fits(&request.states_filter, state))
+        .filter(|_| fits(&request.types_filter, CONSUMER))
+        .map(|(id, _, state)| ListedGroup {
+            group_id: id.into(),
+            protocol_type: "consumer".into(),
+            group_state: state.into(),
+            group_type: CONSUMER.into(),
+            ..ListedGroup::default()
+        });
     let groups = coordinators
+        .iter()
         .flat_map(|coordinator| coordinator.groups())
         .filter(|(_, group)| fits(&request.states_filter, group.state().name()))
         .filter(|_| fits(&request.types_filter, CLASSIC))
@@ -38,7 +53,7 @@ pub(super) fn handle(state: &State, ctx: &RequestContext, request: ListGroupsReq
             group_type: CLASSIC.into(),
             ..ListedGroup::default()
         });
-    Outcome::Reply(ListGroupsResponse { groups: groups.collect(), ..ListGroupsResponse::default() })
+    Outcome::Reply(ListGroupsResponse { groups: groups.chain(consumers).collect(), ..ListGroupsResponse::default() })
 }
 
 /// Refuses the request with a code in every place that has one.

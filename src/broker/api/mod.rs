@@ -4,6 +4,10 @@
 
 mod alter_configs;
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
+#[cfg(test)]
+mod consumer_group_tests;
 #[cfg(test)]
 mod coordinator_tests;
 mod create_partitions;
@@ -109,6 +113,8 @@ handlers! {
     IncrementalAlterConfigs = incremental_alter_configs, 0..=1;
     OffsetDelete = offset_delete, 0..=0;
     DescribeCluster = describe_cluster, 0..=2;
+    ConsumerGroupHeartbeat = consumer_group_heartbeat, 0..=1;
+    ConsumerGroupDescribe = consumer_group_describe, 0..=1;
     ListConfigResources = list_config_resources, 0..=1;
     DescribeTopicPartitions = describe_topic_partitions, 0..=0;
 }

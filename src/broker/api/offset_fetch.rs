@@ -1,11 +1,12 @@
 //! `OffsetFetch` (key 9): read how far groups have read.
 //!
 //! * Needs `DESCRIBE` on each group and each topic.
-//! * Errors per group: `NOT_COORDINATOR`; before version 2, which has no place for it, in each partition. Errors per
+//! * Errors per group, in Kafka's order: `NOT_COORDINATOR`, `UNKNOWN_MEMBER_ID`, `STALE_MEMBER_EPOCH` or
+//!   `ILLEGAL_GENERATION` where a member of a consumer group asks (from version 9 on); before version 2, which has no place for it, in each partition. Errors per
 //!   partition: `UNKNOWN_TOPIC_ID`; in version 0, `UNKNOWN_TOPIC_OR_PARTITION` where nothing was committed.
 //! * A group that does not exist has committed nothing (-1), which is no error. Null topics ask for all.
 //! * The offset of a topic that was deleted and made again is not that of the new one.
-//! * Source: KIP-447, KIP-516, KIP-709, `OffsetMetadataManager.fetchOffsets`,
+//! * Source: KIP-447, KIP-516, KIP-709, KIP-848, `OffsetMetadataManager.fetchOffsets`,
 //!   <https://kafka.apache.org/protocol#The_Messages_OffsetFetch>.
 
 use crate::base::ErrorCode;
@@ -100,7 +101,12 @@ pub(super) fn refuse(request: &OffsetFetchRequest, code: ErrorCode) -> OffsetFet
 }
 
 fn fetch(state: &mut State, ctx: &RequestContext, request: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
-    let refused = state.group_coordinator(ctx, &request.group_id).err();
+    let refused = state
+        .group_coordinator(ctx, &request.group_id)
+        .and_then(|(coordinator, _)| {
+            coordinator.check_offset_fetch(&request.group_id, request.member_id.as_deref(), request.member_epoch)
+        })
+        .err();
     let topics = match (request.topics, refused) {
         (_, Some(_)) if ctx.api_version >= 2 => Vec::new(),
         (Some(topics), _) => topics.into_iter().map(|topic| asked(state, ctx, &request.group_id, topic)).collect(),

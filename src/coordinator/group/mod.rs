@@ -10,10 +10,23 @@
 //!     +-- nobody is left -----+          +---- join, leave, time-out, new subscription ------+
 //! ```
 
+mod assignor;
+mod consumer;
 mod member;
 mod rebalance;
 mod requests;
 
+pub(crate) use assignor::Assignor;
+pub(crate) use assignor::Partitions;
+pub(super) use consumer::ClassicJoined;
+pub(crate) use consumer::ConsumerGroup;
+pub(crate) use consumer::ConsumerMember;
+pub(super) use consumer::ConsumerRecord;
+pub(super) use consumer::Consumers;
+pub(super) use consumer::Downgraded;
+pub(crate) use consumer::Heartbeat;
+pub(super) use consumer::default_assignor;
+pub(super) use consumer::upgrade;
 pub(crate) use member::Member;
 pub(super) use rebalance::Rebalance;
 pub(super) use rebalance::Replaced;
@@ -40,9 +53,9 @@ use std::sync::Arc;
 pub(crate) type Assignments = BTreeMap<Arc<str>, Bytes>;
 
 /// The protocol type of consumers, whose metadata the coordinator understands.
-const CONSUMER: &str = "consumer";
+pub(super) const CONSUMER: &str = "consumer";
 
-/// Where a group stands. Kafka's `Dead` is a group that is not there.
+/// Where a group stands, of either protocol. Kafka's `Dead` is a group that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub enum GroupState {
@@ -54,6 +67,10 @@ pub enum GroupState {
     CompletingRebalance,
     /// Each member knows what is its own.
     Stable,
+    /// A consumer group (KIP-848) whose targets are not up to date.
+    Assigning,
+    /// A consumer group whose members are on their way to their targets.
+    Reconciling,
 }
 
 impl GroupState {
@@ -64,6 +81,8 @@ impl GroupState {
             Self::PreparingRebalance => "PreparingRebalance",
             Self::CompletingRebalance => "CompletingRebalance",
             Self::Stable => "Stable",
+            Self::Assigning => "Assigning",
+            Self::Reconciling => "Reconciling",
         }
     }
 }
@@ -74,13 +93,33 @@ impl fmt::Display for GroupState {
     }
 }
 
+/// Where a classic group stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClassicState {
+    Empty,
+    PreparingRebalance,
+    CompletingRebalance,
+    Stable,
+}
+
+impl From<ClassicState> for GroupState {
+    fn from(state: ClassicState) -> Self {
+        match state {
+            ClassicState::Empty => Self::Empty,
+            ClassicState::PreparingRebalance => Self::PreparingRebalance,
+            ClassicState::CompletingRebalance => Self::CompletingRebalance,
+            ClassicState::Stable => Self::Stable,
+        }
+    }
+}
+
 /// A group of the classic protocol, or one that only commits offsets.
 #[derive(Debug)]
 pub(crate) struct ClassicGroup {
     pub(super) id: Arc<str>,
-    pub(super) state: GroupState,
+    pub(super) state: ClassicState,
     /// The state before it; a group that has just been made was `Empty`.
-    pub(super) previous: Option<GroupState>,
+    pub(super) previous: Option<ClassicState>,
     /// When it came into its state; -1 when that is not known.
     pub(super) state_since: Timestamp,
     pub(super) protocol_type: Option<Arc<str>>,
@@ -111,7 +150,7 @@ impl ClassicGroup {
     pub(super) fn new(id: &str, now: Timestamp) -> Self {
         Self {
             id: id.into(),
-            state: GroupState::Empty,
+            state: ClassicState::Empty,
             previous: None,
             state_since: now,
             protocol_type: None,
@@ -131,7 +170,7 @@ impl ClassicGroup {
     }
 
     pub(crate) fn state(&self) -> GroupState {
-        self.state
+        self.state.into()
     }
 
     pub(crate) fn generation(&self) -> i32 {
@@ -169,7 +208,15 @@ impl ClassicGroup {
         self.subscribed_topics.as_ref().map_or_else(|| self.is_consumer(), |topics| topics.contains(topic))
     }
 
-    pub(super) fn transition_to(&mut self, state: GroupState, now: Timestamp) {
+    /// Makes a group of members that come from elsewhere with their assignments.
+    pub(super) fn become_stable(&mut self, generation: i32, now: Timestamp) {
+        self.generation = generation;
+        self.protocol_name = self.select_protocol();
+        self.subscribed_topics = self.compute_subscribed_topics();
+        self.transition_to(ClassicState::Stable, now);
+    }
+
+    pub(super) fn transition_to(&mut self, state: ClassicState, now: Timestamp) {
         self.previous = Some(self.state);
         self.state = state;
         self.state_since = now;
@@ -250,7 +297,7 @@ impl ClassicGroup {
 
     /// Whether a member of this type that supports these protocols fits in.
     pub(super) fn supports<'a>(&self, protocol_type: &str, mut names: impl Iterator<Item = &'a str>) -> bool {
-        if self.state == GroupState::Empty {
+        if self.state == ClassicState::Empty {
             return !protocol_type.is_empty() && names.next().is_some();
         }
         self.protocol_type.as_deref() == Some(protocol_type)
@@ -282,7 +329,7 @@ impl ClassicGroup {
         self.generation += 1;
         self.protocol_name = self.select_protocol();
         self.subscribed_topics = self.compute_subscribed_topics();
-        let state = if self.members.is_empty() { GroupState::Empty } else { GroupState::CompletingRebalance };
+        let state = if self.members.is_empty() { ClassicState::Empty } else { ClassicState::CompletingRebalance };
         self.transition_to(state, now);
         self.pending_sync.clear();
     }
@@ -338,7 +385,7 @@ impl ClassicGroup {
         instance_id: Option<&str>,
         generation: i32,
     ) -> Result<(), ErrorCode> {
-        if generation < 0 && self.state == GroupState::Empty {
+        if generation < 0 && self.state == ClassicState::Empty {
             return Ok(());
         }
         if generation < 0 && member_id.is_empty() && instance_id.is_none() {
@@ -349,7 +396,7 @@ impl ClassicGroup {
             return Err(ErrorCode::ILLEGAL_GENERATION);
         }
         match self.state {
-            GroupState::CompletingRebalance => Err(ErrorCode::REBALANCE_IN_PROGRESS),
+            ClassicState::CompletingRebalance => Err(ErrorCode::REBALANCE_IN_PROGRESS),
             _ => Ok(()),
         }
     }
@@ -397,7 +444,7 @@ impl ClassicGroup {
         group.generation = value.generation;
         group.protocol_name = value.protocol.as_deref().map(Into::into);
         if !value.members.is_empty() {
-            group.state = GroupState::Stable;
+            group.state = ClassicState::Stable;
         }
         for member in &value.members {
             group.add((*member.member_id).into(), &value.protocol_type, Member::of_value(&value.protocol, member));

@@ -4,7 +4,7 @@
 
 use super::Assignments;
 use super::ClassicGroup;
-use super::GroupState;
+use super::ClassicState;
 use super::Member;
 use super::requests::refused_join;
 use crate::base::ErrorCode;
@@ -78,7 +78,7 @@ impl Rebalance<'_> {
     }
 
     pub(super) fn add_member(&mut self, id: Arc<str>, protocol_type: &str, member: Member) {
-        if self.group.state == GroupState::PreparingRebalance && self.group.previous == Some(GroupState::Empty) {
+        if self.group.state == ClassicState::PreparingRebalance && self.group.previous == Some(ClassicState::Empty) {
             self.group.new_member_added = true;
         }
         let session = self.session_deadline(&id);
@@ -89,7 +89,7 @@ impl Rebalance<'_> {
 
     /// Begins a rebalance, or helps the one that is going on to its end.
     pub(super) fn rebalance_or_complete_join(&mut self) {
-        if self.group.state == GroupState::PreparingRebalance {
+        if self.group.state == ClassicState::PreparingRebalance {
             self.complete_join_if_all_joined();
         } else {
             self.prepare();
@@ -98,20 +98,20 @@ impl Rebalance<'_> {
 
     /// Completes the join phase if everybody is there; a group's first one waits for its delay to pass.
     pub(super) fn complete_join_if_all_joined(&mut self) {
-        let first = self.group.previous == Some(GroupState::Empty);
-        if self.group.state == GroupState::PreparingRebalance && !first && self.group.has_all_members_joined() {
+        let first = self.group.previous == Some(ClassicState::Empty);
+        if self.group.state == ClassicState::PreparingRebalance && !first && self.group.has_all_members_joined() {
             self.complete_join();
         }
     }
 
     pub(crate) fn prepare(&mut self) {
-        if self.group.state == GroupState::CompletingRebalance {
+        if self.group.state == ClassicState::CompletingRebalance {
             self.reset_assignments(ErrorCode::REBALANCE_IN_PROGRESS);
         }
         self.group.pending_sync.clear();
         self.timers.cancel(&self.sync_deadline());
-        let initial = self.group.state == GroupState::Empty;
-        self.group.transition_to(GroupState::PreparingRebalance, self.at.timestamp);
+        let initial = self.group.state == ClassicState::Empty;
+        self.group.transition_to(ClassicState::PreparingRebalance, self.at.timestamp);
         if initial {
             let delay_ms = i64::from(self.at.config.group_initial_rebalance_delay_ms.max(0));
             let left_ms = (self.group.rebalance_timeout_ms() - delay_ms).max(0);
@@ -226,7 +226,7 @@ impl Rebalance<'_> {
     pub(crate) fn on_session_deadline(&mut self, member_id: &str) {
         if self.group.pending_join.remove(member_id) {
             // Kafka does so even while a group's first delay is running.
-            if self.group.state == GroupState::PreparingRebalance && self.group.has_all_members_joined() {
+            if self.group.state == ClassicState::PreparingRebalance && self.group.has_all_members_joined() {
                 self.complete_join();
             }
             return;
@@ -241,15 +241,15 @@ impl Rebalance<'_> {
     pub(crate) fn expire(&mut self, member_id: &str) {
         self.remove_member(member_id);
         match self.group.state {
-            GroupState::Stable | GroupState::CompletingRebalance => self.prepare(),
-            GroupState::PreparingRebalance if self.group.has_all_members_joined() => self.complete_join(),
-            GroupState::PreparingRebalance | GroupState::Empty => {}
+            ClassicState::Stable | ClassicState::CompletingRebalance => self.prepare(),
+            ClassicState::PreparingRebalance if self.group.has_all_members_joined() => self.complete_join(),
+            ClassicState::PreparingRebalance | ClassicState::Empty => {}
         }
     }
 
     /// Members have not asked for their assignment in time.
     pub(crate) fn on_sync_deadline(&mut self) {
-        let rebalanced = matches!(self.group.state, GroupState::CompletingRebalance | GroupState::Stable);
+        let rebalanced = matches!(self.group.state, ClassicState::CompletingRebalance | ClassicState::Stable);
         if !rebalanced || self.group.pending_sync.is_empty() {
             return;
         }
@@ -300,7 +300,7 @@ impl Rebalance<'_> {
         mut assignments: Assignments,
         appended: Result<(), ErrorCode>,
     ) {
-        if self.group.state != GroupState::CompletingRebalance || self.group.generation != generation {
+        if self.group.state != ClassicState::CompletingRebalance || self.group.generation != generation {
             return;
         }
         match appended {
@@ -309,7 +309,7 @@ impl Rebalance<'_> {
                     member.assignment = assignments.remove(id).unwrap_or_default();
                 }
                 self.hand_out_assignments(ErrorCode::NONE);
-                self.group.transition_to(GroupState::Stable, self.at.timestamp);
+                self.group.transition_to(ClassicState::Stable, self.at.timestamp);
             }
             Err(code) => {
                 self.reset_assignments(code);

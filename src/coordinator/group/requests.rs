@@ -3,7 +3,7 @@
 //! Source: `GroupMetadataManager` of Apache Kafka, the part for classic groups.
 
 use super::Assignments;
-use super::GroupState;
+use super::ClassicState;
 use super::Member;
 use super::rebalance::Rebalance;
 use super::rebalance::Replaced;
@@ -70,12 +70,12 @@ impl Rebalance<'_> {
     fn has_room_for(&self, member_id: &str) -> bool {
         let max = self.at.config.group_max_size;
         match self.group.state {
-            GroupState::Empty => true,
-            GroupState::PreparingRebalance => {
+            ClassicState::Empty => true,
+            ClassicState::PreparingRebalance => {
                 let waits = self.group.members.get(member_id).is_some_and(|member| member.join.is_some());
                 waits || self.group.awaiting_join < max
             }
-            GroupState::CompletingRebalance | GroupState::Stable => {
+            ClassicState::CompletingRebalance | ClassicState::Stable => {
                 self.group.members.contains_key(member_id) || self.group.members.len() < max
             }
         }
@@ -111,7 +111,7 @@ impl Rebalance<'_> {
         self.renew_session(new_id);
         self.group.update(new_id, |member| member.rejoin(joining.request, joining.ticket));
         match self.group.state {
-            GroupState::Stable if self.group.select_protocol() == self.group.protocol_name => {
+            ClassicState::Stable if self.group.select_protocol() == self.group.protocol_name => {
                 self.decision.records.push(CoordinatorRecord::Group {
                     group: self.group.id.to_string(),
                     value: Some(self.group.to_value(|_, member| member.assignment.clone())),
@@ -127,8 +127,8 @@ impl Rebalance<'_> {
                     skips_assignment: joining.api_version >= 9,
                 })));
             }
-            GroupState::Stable | GroupState::CompletingRebalance => self.prepare(),
-            GroupState::PreparingRebalance | GroupState::Empty => self.complete_join_if_all_joined(),
+            ClassicState::Stable | ClassicState::CompletingRebalance => self.prepare(),
+            ClassicState::PreparingRebalance | ClassicState::Empty => self.complete_join_if_all_joined(),
         }
     }
 
@@ -142,9 +142,9 @@ impl Rebalance<'_> {
         let same = self.group.members.get(member_id).is_some_and(|member| member.matches(request));
         let answer_at_once = match self.group.state {
             // The answer to its last request got lost.
-            GroupState::CompletingRebalance => same,
-            GroupState::Stable => same && !self.group.is_leader(member_id),
-            GroupState::PreparingRebalance | GroupState::Empty => false,
+            ClassicState::CompletingRebalance => same,
+            ClassicState::Stable => same && !self.group.is_leader(member_id),
+            ClassicState::PreparingRebalance | ClassicState::Empty => false,
         };
         if answer_at_once {
             let response = self.joined(member_id);
@@ -171,9 +171,9 @@ impl Rebalance<'_> {
         }
         let member_id = &*request.member_id;
         match self.group.state {
-            GroupState::Empty => self.decision.refuse_sync(ticket, ErrorCode::UNKNOWN_MEMBER_ID),
-            GroupState::PreparingRebalance => self.decision.refuse_sync(ticket, ErrorCode::REBALANCE_IN_PROGRESS),
-            GroupState::CompletingRebalance => {
+            ClassicState::Empty => self.decision.refuse_sync(ticket, ErrorCode::UNKNOWN_MEMBER_ID),
+            ClassicState::PreparingRebalance => self.decision.refuse_sync(ticket, ErrorCode::REBALANCE_IN_PROGRESS),
+            ClassicState::CompletingRebalance => {
                 let member = self.group.members.get_mut(member_id);
                 if let Some(before) = member.and_then(|member| member.sync.replace(ticket)) {
                     self.decision.refuse_sync(before, ErrorCode::UNKNOWN_MEMBER_ID);
@@ -183,7 +183,7 @@ impl Rebalance<'_> {
                     self.assign(request);
                 }
             }
-            GroupState::Stable => {
+            ClassicState::Stable => {
                 self.on_sync(member_id);
                 let member = self.group.members.get(member_id);
                 let response = SyncGroupResponse {
@@ -198,7 +198,7 @@ impl Rebalance<'_> {
     }
 
     fn check_sync(&self, request: &SyncGroupRequest) -> Result<(), ErrorCode> {
-        if self.group.state == GroupState::Empty {
+        if self.group.state == ClassicState::Empty {
             return Err(ErrorCode::UNKNOWN_MEMBER_ID);
         }
         self.group.check_member(&request.member_id, request.group_instance_id.as_deref())?;
@@ -238,9 +238,9 @@ impl Rebalance<'_> {
         }
         self.renew_session(&request.member_id);
         match self.group.state {
-            GroupState::Empty => Err(ErrorCode::UNKNOWN_MEMBER_ID),
-            GroupState::PreparingRebalance => Err(ErrorCode::REBALANCE_IN_PROGRESS),
-            GroupState::CompletingRebalance | GroupState::Stable => Ok(()),
+            ClassicState::Empty => Err(ErrorCode::UNKNOWN_MEMBER_ID),
+            ClassicState::PreparingRebalance => Err(ErrorCode::REBALANCE_IN_PROGRESS),
+            ClassicState::CompletingRebalance | ClassicState::Stable => Ok(()),
         }
     }
 
@@ -249,9 +249,9 @@ impl Rebalance<'_> {
         let results: Vec<Result<(), ErrorCode>> = members.iter().map(|member| self.leave_one(member)).collect();
         if results.iter().any(Result::is_ok) {
             match self.group.state {
-                GroupState::Stable | GroupState::CompletingRebalance => self.prepare(),
-                GroupState::PreparingRebalance => self.complete_join_if_all_joined(),
-                GroupState::Empty => {}
+                ClassicState::Stable | ClassicState::CompletingRebalance => self.prepare(),
+                ClassicState::PreparingRebalance => self.complete_join_if_all_joined(),
+                ClassicState::Empty => {}
             }
         }
         results

@@ -49,3 +49,107 @@ message! {
         assignment: Bytes [0..],
     }
 }
+
+message! {
+    /// Which consumer group (KIP-848); its version is the key type 3.
+    data ConsumerGroupMetadataKey(versions 3..=3) {
+        group_id: ByteString [3..],
+    }
+
+    /// How often what a consumer group is about has changed.
+    data ConsumerGroupMetadataValue(versions 0..=0, flexible 0..) {
+        epoch: i32 [0..],
+        @0 metadata_hash: i64 [0..],
+    }
+
+    /// Which consumer group; its version is the key type 4. Since Kafka 4.1 there are only tombstones of it.
+    data ConsumerGroupPartitionMetadataKey(versions 4..=4) {
+        group_id: ByteString [4..],
+    }
+
+    /// Which member of a consumer group; its version is the key type 5.
+    data ConsumerGroupMemberMetadataKey(versions 5..=5) {
+        group_id: ByteString [5..],
+        member_id: ByteString [5..],
+    }
+
+    /// Who a member is and what it wants.
+    data ConsumerGroupMemberMetadataValue(versions 0..=0, flexible 0..) {
+        instance_id: Option<ByteString> [0..] nullable [0..],
+        rack_id: Option<ByteString> [0..] nullable [0..],
+        client_id: ByteString [0..],
+        client_host: ByteString [0..],
+        subscribed_topic_names: Vec<ByteString> [0..],
+        subscribed_topic_regex: Option<ByteString> [0..] nullable [0..],
+        rebalance_timeout_ms: i32 [0..] = -1,
+        server_assignor: Option<ByteString> [0..] nullable [0..],
+        @0 classic_member_metadata: Option<ClassicMemberMetadata> [0..] nullable [0..],
+    }
+
+    /// Part of [`ConsumerGroupMemberMetadataValue`]: what a member of the classic protocol has said beside it.
+    nullable_struct ClassicMemberMetadata {
+        session_timeout_ms: i32 [0..],
+        supported_protocols: Vec<ClassicProtocol> [0..],
+    }
+
+    /// Part of [`ClassicMemberMetadata`].
+    struct ClassicProtocol {
+        name: ByteString [0..],
+        metadata: Bytes [0..],
+    }
+
+    /// Which consumer group; its version is the key type 6.
+    data ConsumerGroupTargetAssignmentMetadataKey(versions 6..=6) {
+        group_id: ByteString [6..],
+    }
+
+    /// Of which group epoch the target assignment is.
+    data ConsumerGroupTargetAssignmentMetadataValue(versions 0..=0, flexible 0..) {
+        assignment_epoch: i32 [0..],
+    }
+
+    /// Which member of a consumer group; its version is the key type 7.
+    data ConsumerGroupTargetAssignmentMemberKey(versions 7..=7) {
+        group_id: ByteString [7..],
+        member_id: ByteString [7..],
+    }
+
+    /// What a member should have.
+    data ConsumerGroupTargetAssignmentMemberValue(versions 0..=0, flexible 0..) {
+        topic_partitions: Vec<TopicPartitions> [0..],
+    }
+
+    /// Part of what is assigned.
+    struct TopicPartitions {
+        topic_id: Uuid [0..],
+        partitions: Vec<i32> [0..],
+    }
+
+    /// Which member of a consumer group; its version is the key type 8.
+    data ConsumerGroupCurrentMemberAssignmentKey(versions 8..=8) {
+        group_id: ByteString [8..],
+        member_id: ByteString [8..],
+    }
+
+    /// What a member has.
+    data ConsumerGroupCurrentMemberAssignmentValue(versions 0..=0, flexible 0..) {
+        member_epoch: i32 [0..],
+        previous_member_epoch: i32 [0..],
+        state: i8 [0..],
+        assigned_partitions: Vec<TopicPartitions> [0..],
+        partitions_pending_revocation: Vec<TopicPartitions> [0..],
+    }
+
+    /// Which regular expression of a consumer group; its key type is 16.
+    data ConsumerGroupRegularExpressionKey(versions 16..=16) {
+        group_id: ByteString [16..],
+        regular_expression: ByteString [16..],
+    }
+
+    /// The topics that a regular expression stands for.
+    data ConsumerGroupRegularExpressionValue(versions 0..=0, flexible 0..) {
+        topics: Vec<ByteString> [0..],
+        version: i64 [0..],
+        timestamp: i64 [0..],
+    }
+}
