@@ -35,7 +35,7 @@
 //! |---|---|
 //! | [`Cluster`], [`Record`] | start, seed, look, wait, save: all that most tests need |
 //! | [`client`] | a producer, a consumer and an admin of our own; they work as well against a real Kafka |
-//! | [`guide`] | chapters: how it is built, how it is deterministic, how it differs from Kafka, other languages |
+//! | [`guide`] | chapters: how it is built, how it is deterministic, how it differs from Kafka, groups, other languages |
 //! | [`broker`] | the engine: all brokers as one state machine without clock, socket or task |
 //! | [`log`], [`metadata`], [`config`] | what it is made of: partition logs, topics and replicas, configuration as data |
 //! | [`journal`] | what happened, as data |

@@ -11,5 +11,8 @@ pub mod determinism {}
 #[doc = include_str!("differences.md")]
 pub mod differences {}
 
+#[doc = include_str!("groups.md")]
+pub mod groups {}
+
 #[doc = include_str!("other_languages.md")]
 pub mod other_languages {}
