@@ -371,8 +371,7 @@ impl Producer {
         if handle.shared.is_closed() {
             return Err(Error::Closed);
         }
-        let interceptor = handle.router.settings.interceptor.as_ref();
-        let mut record = match interceptor {
+        let record = match &handle.router.settings.interceptor {
             Some(interceptor) => interceptor.on_send(handle.number, record),
             None => record,
         };
@@ -390,7 +389,8 @@ impl Producer {
     /// Puts a record into the buffer, as soon as there is room.
     pub(super) async fn hand_over(&self, placed: Placed) -> Result<Delivery> {
         let handle = &*self.handle;
-        let Placed { record, partition, size, started, deadline } = placed;
+        let Placed { mut record, partition, size, started, deadline } = placed;
+        let interceptor = handle.router.settings.interceptor.as_ref();
         let permits = u32::try_from(size).map_err(|_| Error::Invalid("the record is too large".to_owned()))?;
         let reserved = match handle.shared.memory.try_acquire_many(permits) {
             Ok(reserved) => reserved,
