@@ -44,6 +44,8 @@ pub(super) enum Act {
     Serve,
     /// Answers with this instead.
     Answer(Response),
+    /// Does what was asked, and answers with this instead.
+    ServeAndAnswer(Response),
     /// Does what was asked, and breaks the connection instead of answering.
     ServeAndBreak,
     /// Breaks the connection.
@@ -63,8 +65,8 @@ pub(super) struct FakePartition {
     pub(super) log: Vec<Batch>,
     pub(super) log_start: i64,
     pub(super) end: i64,
-    /// The next sequence number by producer id.
-    sequences: BTreeMap<i64, i32>,
+    /// The epoch and the next sequence number by producer id.
+    pub(super) sequences: BTreeMap<i64, (i16, i32)>,
 }
 
 #[derive(Default)]
@@ -74,6 +76,8 @@ pub(super) struct FakeState {
     /// The versions that differ from those of this crate.
     pub(super) versions: BTreeMap<ApiKey, Option<(i16, i16)>>,
     next_producer_id: i64,
+    /// The epoch that producers begin with.
+    pub(super) first_epoch: i16,
     sessions: BTreeMap<i32, BTreeMap<(Uuid, i32), i64>>,
 }
 
@@ -163,6 +167,11 @@ impl Fake {
                     break_after = true;
                     self.answer(broker, brokers, &header, request).await
                 }
+                Act::ServeAndAnswer(response) => {
+                    let version = header.api_version;
+                    self.answer(broker, brokers, &header, request).await;
+                    Some((response, version))
+                }
                 Act::Answer(response) => Some((response, header.api_version)),
                 Act::Break => return,
                 Act::Ignore => std::future::pending().await,
@@ -204,7 +213,8 @@ impl Fake {
                 let mut state = self.state.lock().unwrap();
                 state.next_producer_id += 1;
                 let producer_id = state.next_producer_id;
-                Response::InitProducerId(InitProducerIdResponse { producer_id, ..Default::default() })
+                let producer_epoch = std::mem::take(&mut state.first_epoch);
+                Response::InitProducerId(InitProducerIdResponse { producer_id, producer_epoch, ..Default::default() })
             }
             Request::CreateTopics(request) => {
                 let mut state = self.state.lock().unwrap();
@@ -430,7 +440,14 @@ impl FakePartition {
         batch.validate().unwrap();
         let header = &batch.header;
         if header.producer_id.0 >= 0 {
-            let expected = self.sequences.entry(header.producer_id.0).or_insert(0);
+            let epoch = header.producer_epoch.0;
+            let (current, expected) = self.sequences.entry(header.producer_id.0).or_insert((epoch, 0));
+            match epoch.cmp(current) {
+                std::cmp::Ordering::Less => return Err(ErrorCode::INVALID_PRODUCER_EPOCH),
+                std::cmp::Ordering::Greater if header.base_sequence == 0 => (*current, *expected) = (epoch, 0),
+                std::cmp::Ordering::Greater => return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
+                std::cmp::Ordering::Equal => {}
+            }
             match header.base_sequence.cmp(expected) {
                 std::cmp::Ordering::Less => return Err(ErrorCode::DUPLICATE_SEQUENCE_NUMBER),
                 std::cmp::Ordering::Greater => return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),

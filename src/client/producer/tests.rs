@@ -20,6 +20,10 @@ fn record(value: impl ToString) -> ProducerRecord {
 
 /// Answers a produce request with one code for all its partitions.
 fn refuse(request: &ProduceRequest, code: ErrorCode) -> Act {
+    Act::Answer(refusal(request, code))
+}
+
+fn refusal(request: &ProduceRequest, code: ErrorCode) -> crate::wire::Response {
     let mut response = ProduceResponse::default();
     for topic in &request.topic_data {
         let row = |index: i32| PartitionProduceResponse { index, error_code: code.code(), ..Default::default() };
@@ -30,7 +34,7 @@ fn refuse(request: &ProduceRequest, code: ErrorCode) -> Act {
             ..Default::default()
         });
     }
-    Act::Answer(response.into())
+    response.into()
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,6 +136,161 @@ async fn an_idempotent_producer_writes_each_record_once_and_in_order() {
             assert_eq!(values, expected, "partition {index}, seed {seed}");
         }
     }
+}
+
+/// Batches are lost for good while others are under way: some of them are in the log, and some are not.
+async fn storm_with_losses(seed: u64) -> usize {
+    let fake = Fake::start(2, &[("t", 2)]).await;
+    let client = fake.builder().seed(Seed(seed)).request_timeout(Duration::from_secs(2)).connect().await.unwrap();
+    let mut rng = Seed(seed).stream("storm");
+    let state = Arc::clone(&fake.state);
+    fake.script(move |_, _, request| match request {
+        Request::Produce(request) => match rng.below(30) {
+            0 => Act::Break,
+            1 => Act::ServeAndBreak,
+            2 => refuse(request, ErrorCode::NOT_LEADER_OR_FOLLOWER),
+            3 => refuse(request, ErrorCode::UNKNOWN_SERVER_ERROR),
+            4 => Act::ServeAndAnswer(refusal(request, ErrorCode::UNKNOWN_SERVER_ERROR)),
+            5 => refuse(request, ErrorCode::INVALID_RECORD),
+            6 => Act::ServeAndAnswer(refusal(request, ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND)),
+            7 => Act::Ignore,
+            8 => {
+                // The broker forgets what was written last, and takes nothing more under this epoch.
+                let mut state = state.lock().unwrap();
+                let sequences = &mut state.topics.get_mut("t").unwrap()[0].sequences;
+                sequences.values_mut().for_each(|(_, expected)| *expected = -1);
+                Act::Serve
+            }
+            9..14 => Act::Delay(Duration::from_millis(rng.below(200))),
+            _ => Act::Serve,
+        },
+        _ => Act::Serve,
+    });
+    let producer = client.producer().batch_size(150).delivery_timeout(Duration::from_secs(5)).build();
+    let mut deliveries = Vec::new();
+    for n in 0..120 {
+        let record = ProducerRecord::new("t").partition(n % 2).value(format!("{n:03}"));
+        deliveries.push((n % 2, format!("{n:03}"), producer.enqueue(record).await.unwrap()));
+        if n % 7 == 0 {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+    let mut outcomes = Vec::new();
+    for (partition, value, delivery) in deliveries {
+        outcomes.push((partition, value, delivery.await));
+    }
+    let mut lost = 0;
+    for index in 0..2 {
+        let values = fake.values("t", usize::try_from(index).unwrap());
+        assert!(values.is_sorted_by(|a, b| a < b), "twice or out of order, seed {seed}: {values:?}");
+        for (_, value, outcome) in outcomes.iter().filter(|(partition, ..)| *partition == index) {
+            let there = values.contains(value);
+            match outcome {
+                Ok(_) => assert!(there, "{value} was acknowledged, seed {seed}"),
+                Err(error) => {
+                    lost += 1;
+                    assert!(!there || error.may_be_in_log(), "{value} is there, seed {seed}: {error}");
+                }
+            }
+        }
+    }
+    lost
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_puts_nothing_behind_it_out_of_order_or_there_twice() {
+    let mut lost = 0;
+    for seed in 0..150 {
+        lost += storm_with_losses(seed).await;
+    }
+    assert!(lost > 100, "the storm is too weak: {lost}");
+}
+
+/// Who wrote each batch of partition 0, with the epoch and the first sequence number.
+fn writers(fake: &Fake) -> Vec<(i64, i16, i32)> {
+    let state = fake.state.lock().unwrap();
+    let headers = state.topics["t"][0].log.iter().map(|batch| &batch.header);
+    headers.map(|header| (header.producer_id.0, header.producer_epoch.0, header.base_sequence)).collect()
+}
+
+/// KAFKA-14034: a batch is lost for good while the one before it has no outcome. Under a new epoch the one before
+/// would not be recognised, so it is settled first.
+#[tokio::test(start_paused = true)]
+async fn what_comes_before_a_lost_batch_is_settled_under_the_old_epoch() {
+    let fake = Fake::start(1, &[("t", 1)]).await;
+    let mut produced = 0;
+    fake.script(move |_, _, request| match request {
+        Request::Produce(request) => {
+            produced += 1;
+            match produced {
+                2 => Act::ServeAndAnswer(refusal(request, ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND)),
+                3 => refuse(request, ErrorCode::UNKNOWN_SERVER_ERROR),
+                _ => Act::Serve,
+            }
+        }
+        _ => Act::Serve,
+    });
+    let producer = fake.client().await.producer().batch_size(1).build();
+    producer.send(record("first")).await.unwrap();
+    let mut deliveries = Vec::new();
+    for value in ["written", "lost", "behind"] {
+        deliveries.push(producer.enqueue(record(value)).await.unwrap());
+    }
+    let mut outcomes = Vec::new();
+    for delivery in deliveries {
+        outcomes.push(delivery.await);
+    }
+    assert!(outcomes[0].is_ok() && outcomes[2].is_ok(), "{outcomes:?}");
+    assert!(outcomes[1].as_ref().unwrap_err().may_be_in_log());
+    assert_eq!(fake.values("t", 0), ["first", "written", "behind"]);
+    assert_eq!(writers(&fake), [(1, 0, 0), (1, 0, 1), (1, 1, 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_has_forgotten_the_producer_is_written_to_under_the_next_epoch() {
+    let fake = Fake::start(1, &[("t", 1)]).await;
+    let producer = fake.client().await.producer().build();
+    producer.send(record("one")).await.unwrap();
+    fake.state.lock().unwrap().topics.get_mut("t").unwrap()[0].sequences.clear();
+    producer.send(record("two")).await.unwrap();
+    assert_eq!(fake.values("t", 0), ["one", "two"]);
+    assert_eq!(writers(&fake), [(1, 0, 0), (1, 1, 0)]);
+    assert_eq!(fake.count(ApiKey::InitProducerId), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_producer_id_fails_only_what_may_be_in_the_log() {
+    let fake = Fake::start(1, &[("t", 1)]).await;
+    let mut produced = 0;
+    fake.script(move |_, _, request| match request {
+        Request::Produce(request) => {
+            produced += 1;
+            match produced {
+                1 => Act::ServeAndBreak,
+                2 | 3 => refuse(request, ErrorCode::UNKNOWN_PRODUCER_ID),
+                _ => Act::Serve,
+            }
+        }
+        _ => Act::Serve,
+    });
+    let producer = fake.client().await.producer().build();
+    let error = producer.send(record("one")).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::UNKNOWN_PRODUCER_ID));
+    assert!(error.may_be_in_log());
+    producer.send(record("two")).await.unwrap();
+    assert_eq!(fake.values("t", 0), ["one", "two"]);
+    assert_eq!(writers(&fake), [(1, 0, 0), (1, 2, 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_epoch_is_followed_by_another_producer_id() {
+    let fake = Fake::start(1, &[("t", 1)]).await;
+    fake.state.lock().unwrap().first_epoch = i16::MAX;
+    let producer = fake.client().await.producer().build();
+    producer.send(record("one")).await.unwrap();
+    fake.state.lock().unwrap().topics.get_mut("t").unwrap()[0].sequences.clear();
+    producer.send(record("two")).await.unwrap();
+    assert_eq!(writers(&fake), [(1, i16::MAX, 0), (2, 0, 0)]);
 }
 
 #[tokio::test(start_paused = true)]
