@@ -1,6 +1,7 @@
 //! The state machine: inputs and the time go in, outputs and the next deadline come out.
 
 use super::api;
+use super::gate::Gate;
 use super::outcome::Outcome;
 use super::outcome::RequestContext;
 use super::outcome::Watch;
@@ -11,6 +12,7 @@ use super::state::State;
 use crate::base::BrokerId;
 use crate::base::ConnectionId;
 use crate::base::Instant;
+use crate::base::Node;
 use crate::base::Seed;
 use crate::base::Timestamp;
 use crate::coordinator::GroupCoordinator;
@@ -19,6 +21,7 @@ use crate::journal::Journal;
 use crate::journal::JournalLimits;
 use crate::journal::RequestEntry;
 use crate::metadata::Broker;
+use crate::metadata::BrokerState;
 use crate::wire::ApiKey;
 use crate::wire::Request;
 use crate::wire::RequestHeader;
@@ -26,6 +29,7 @@ use crate::wire::Response;
 use crate::wire::codec::DecodeError;
 use crate::wire::codec::DecodeErrorKind;
 use bytes::Bytes;
+use bytestring::ByteString;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -117,26 +121,43 @@ pub enum Output {
         /// Why, for the log.
         reason: String,
     },
+    /// Begin or cease to accept connections to a broker.
+    Listen {
+        /// The broker.
+        broker: BrokerId,
+        /// Whether connections are accepted, or refused.
+        is_open: bool,
+    },
 }
 
 /// A connection as the engine knows it.
 #[derive(Debug)]
-struct Connection {
-    broker: BrokerId,
+pub(super) struct Connection {
+    pub(super) broker: BrokerId,
     host: Arc<str>,
+    /// What the client called itself last.
+    client_id: Option<ByteString>,
     /// The correlation id and the journal's number of the request that is being handled.
     current: Option<(i32, u64)>,
     /// Whether the shell has been told to close it; nothing that still comes is looked at.
-    closing: bool,
+    pub(super) closing: bool,
+}
+
+impl Connection {
+    /// The client as one end of a link.
+    pub(super) fn client(&self) -> Node {
+        Node::Client(self.client_id.as_deref().unwrap_or_default().to_owned())
+    }
 }
 
 /// All brokers of a cluster.
 pub struct Engine {
     pub(super) state: State,
     pub(super) journal: Journal,
-    connections: BTreeMap<ConnectionId, Connection>,
-    purgatory: Purgatory,
-    outputs: VecDeque<Output>,
+    pub(super) connections: BTreeMap<ConnectionId, Connection>,
+    pub(super) purgatory: Purgatory,
+    pub(super) gate: Gate,
+    pub(super) outputs: VecDeque<Output>,
 }
 
 impl Engine {
@@ -150,6 +171,7 @@ impl Engine {
             state: State::new(config)?,
             connections: BTreeMap::new(),
             purgatory: Purgatory::default(),
+            gate: Gate::default(),
             outputs: VecDeque::new(),
         })
     }
@@ -163,12 +185,18 @@ impl Engine {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         match input {
             Input::Connected { connection, broker, peer } => {
-                self.connections
-                    .insert(connection, Connection { broker, host: host_of(&peer), current: None, closing: false });
+                let host = host_of(&peer);
+                let known = Connection { broker, host, client_id: None, current: None, closing: false };
+                self.connections.insert(connection, known);
                 self.journal.record(now, Event::Connected { connection, broker, peer });
+                if self.state.brokers.state(broker) == BrokerState::Down {
+                    self.close(connection, format!("broker {broker} is down"));
+                }
             }
-            Input::Request { connection, header, request, body } => {
-                self.on_request(now, connection, header, request, body);
+            Input::Request { .. } => {
+                if let Some(input) = self.arrive(now, input) {
+                    self.take_request(now, input);
+                }
             }
             Input::Undecodable { connection, header, error } => {
                 self.on_undecodable(now, connection, header.as_ref(), error);
@@ -185,6 +213,9 @@ impl Engine {
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(input) = self.arrived(now) {
+            self.take_request(now, input);
+        }
         while let Some(waiting) = self.purgatory.expired(now) {
             let ctx = RequestContext { now, timestamp: self.state.timestamp(now), ..waiting.ctx };
             let outcome = (waiting.park.resume)(&mut self.state, &ctx, Woken::Expired);
@@ -201,7 +232,14 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] must be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.purgatory.deadline(), self.state.next_timeout()].into_iter().flatten().min()
+        [self.purgatory.deadline(), self.state.next_timeout(), self.next_arrival()].into_iter().flatten().min()
+    }
+
+    /// Handles a request that has reached its broker.
+    pub(super) fn take_request(&mut self, now: Instant, input: Input) {
+        if let Input::Request { connection, header, request, body } = input {
+            self.on_request(now, connection, header, request, body);
+        }
     }
 
     fn on_request(
@@ -224,6 +262,10 @@ impl Engine {
             client_id: header.client_id.clone(),
             host: Arc::clone(&known.host),
         };
+        if known.client_id != header.client_id {
+            // A slice would keep the frame.
+            known.client_id = header.client_id.as_deref().map(ByteString::from);
+        }
         let correlation_id = header.correlation_id;
         let entry = RequestEntry { connection, broker: known.broker, api, header, body };
         let sequence = self.journal.record(now, Event::Request(entry));
@@ -289,7 +331,7 @@ impl Engine {
                 let connection = ctx.connection;
                 if let Some((_, request)) = self.take_current(connection) {
                     self.journal.record(ctx.now, Event::NoResponse { request });
-                    self.outputs.push_back(Output::Continue { connection });
+                    self.put_out(ctx.now, Output::Continue { connection });
                 }
             }
         }
@@ -303,10 +345,10 @@ impl Engine {
         let Some((correlation_id, request)) = self.take_current(connection) else { return };
         let response = Arc::new(response);
         self.journal.record(now, Event::Response { request, response: Arc::clone(&response) });
-        self.outputs.push_back(Output::Send { connection, correlation_id, api_version, response, not_before: now });
+        self.put_out(now, Output::Send { connection, correlation_id, api_version, response, not_before: now });
     }
 
-    fn close(&mut self, connection: ConnectionId, reason: String) {
+    pub(super) fn close(&mut self, connection: ConnectionId, reason: String) {
         if let Some(known) = self.connections.get_mut(&connection) {
             known.closing = true;
         }
@@ -315,7 +357,12 @@ impl Engine {
 
     /// Runs the parked requests whose keys were touched, until none is touched any more.
     pub(super) fn wake_touched(&mut self, now: Instant) {
-        while let Some(watch) = self.state.take_touched() {
+        loop {
+            self.state.answer_followers(now);
+            for event in self.state.replication.news.drain(..) {
+                self.journal.record(now, event);
+            }
+            let Some(watch) = self.state.take_touched() else { return };
             if let Watch::Partition(topic, partition) = watch {
                 self.state.follow::<GroupCoordinator>(now, topic, partition);
             }

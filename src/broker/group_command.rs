@@ -4,14 +4,13 @@
 
 use super::engine::Engine;
 use super::group_snapshot::GroupMemberSnapshot;
-use super::outcome::Watch;
+use super::leadership::Choice;
 use super::topics::Refusal;
 use crate::base::BrokerId;
 use crate::base::Command;
 use crate::base::ErrorCode;
 use crate::base::GroupAction;
 use crate::base::Instant;
-use crate::base::LeaderEpoch;
 use crate::base::PartitionIndex;
 use crate::base::Uuid;
 use crate::coordinator::CoordinatorRecord;
@@ -48,7 +47,7 @@ impl Engine {
                 self.steer(now, group, |coordinator, at| coordinator.expire_member(at, group, &id))
             }
             GroupAction::ExpireOffsets => self.steer(now, group, |coordinator, _| expire_offsets(coordinator, group)),
-            GroupAction::MoveCoordinator { broker } => self.move_coordinator(group, *broker),
+            GroupAction::MoveCoordinator { broker } => self.move_coordinator(now, group, *broker),
             GroupAction::UnloadCoordinator => self.offsets_partition(group).map(|(topic, partition)| {
                 self.state.unseat::<GroupCoordinator>(now, partition);
                 self.state.seat::<GroupCoordinator>(now, topic, partition);
@@ -58,7 +57,7 @@ impl Engine {
         done
     }
 
-    fn move_coordinator(&mut self, group: &str, to: BrokerId) -> Result<(), Refusal> {
+    fn move_coordinator(&mut self, now: Instant, group: &str, to: BrokerId) -> Result<(), Refusal> {
         let (topic, partition) = self.offsets_partition(group)?;
         let log = self.state.find_partition(topic, partition);
         let isr = log.map(|log| log.isr().to_vec()).unwrap_or_default();
@@ -66,12 +65,10 @@ impl Engine {
             let message = format!("broker {to} has no replica in sync of __consumer_offsets-{partition}, only {isr:?}");
             return Err(Refusal::new(ErrorCode::REPLICA_NOT_AVAILABLE, message));
         }
-        if let Some(log) = self.state.partitions.get_mut(&(topic, partition)) {
-            if log.leader() != to {
-                log.elect(to, LeaderEpoch(log.leader_epoch().0 + 1), &isr);
-            }
+        if log.is_none_or(|log| log.leader() == to) {
+            return Ok(());
         }
-        self.state.touch(Watch::Partition(topic, partition));
+        self.state.set_leader(now, (topic, partition), Choice { leader: to, is_clean: true }, &isr);
         Ok(())
     }
 

@@ -76,6 +76,26 @@ impl Settings {
         Ok(Self { brokers: layers.collect(), groups, client_metrics, loggers, image: TopicsImage::default() })
     }
 
+    /// Takes in a broker that joins later, configured as the first one is.
+    pub(super) fn add_broker(&mut self, broker: &Broker) {
+        if self.brokers.contains_key(&broker.id) {
+            return;
+        }
+        let first = self.cluster();
+        let mut layers = BrokerLayers { dynamic: Overrides::new(), ..first.clone() };
+        for (name, value) in own_of(broker, 1) {
+            // The rest of it depends on how many brokers there were at the start.
+            if ["node.id", "listeners"].contains(&name.as_str()) {
+                layers.fixed.insert(name, value);
+            }
+        }
+        layers.fixed.remove("broker.rack");
+        layers.fixed.extend(broker.rack.clone().map(|rack| ("broker.rack".to_owned(), rack)));
+        let config = BrokerConfig::new(&layers);
+        self.brokers.insert(broker.id, (layers, config));
+        self.loggers.insert(broker.id, LOGGERS.map(owned).into());
+    }
+
     /// What is set on a broker.
     pub(crate) fn layers(&self, broker: BrokerId) -> &BrokerLayers {
         &self.entry(broker).0
@@ -187,6 +207,8 @@ fn own_of(broker: &Broker, count: usize) -> Overrides {
         ("group.consumer.heartbeat.interval.ms", "100".to_owned()),
         ("group.consumer.min.heartbeat.interval.ms", "1".to_owned()),
         ("group.consumer.min.session.timeout.ms", "1".to_owned()),
+        // Nor for the controller to notice that a broker is dead.
+        ("broker.session.timeout.ms", "500".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

@@ -2,13 +2,17 @@
 //!
 //! Not here: connections and waiting requests; those are the engine's. How topics come and go is in `topics`.
 
+use super::control::Aftermath;
 use super::effects::Groups;
 use super::engine::EngineConfig;
 use super::fetch_session::FetchSessions;
 use super::fetch_session::Plan;
 use super::outcome::RequestContext;
 use super::outcome::Watch;
+use super::reassignment::Reassignment;
 use super::release::Release;
+use super::replication::PartitionKey;
+use super::replication::Replication;
 use super::settings::Settings;
 use crate::base::BrokerId;
 use crate::base::ErrorCode;
@@ -44,6 +48,9 @@ pub(crate) struct State {
     /// How long a new coordinator reads its log before it answers.
     pub(super) coordinator_load_time: Duration,
     touched: BTreeSet<Watch>,
+    pub(super) replication: Replication,
+    pub(super) reassignments: BTreeMap<PartitionKey, Reassignment>,
+    pub(super) aftermath: Vec<Aftermath>,
     /// When logs were last cleaned.
     pub(super) cleaned_at: Instant,
     pub(super) next_retention: Instant,
@@ -70,6 +77,9 @@ impl State {
             groups: Groups::new(config.seed),
             coordinator_load_time: Duration::ZERO,
             touched: BTreeSet::new(),
+            replication: Replication::new(config.seed),
+            reassignments: BTreeMap::new(),
+            aftermath: Vec::new(),
             cleaned_at: Instant::START,
             next_retention: Instant::START,
             next_compaction: Instant::START,
@@ -156,20 +166,30 @@ impl State {
     }
 
     /// Whether every replica that has to has the record at `last_offset`; `None` while that is open.
+    ///
+    /// Source: `Partition.checkEnoughReplicasReachOffset`.
     pub(crate) fn acknowledged(
         &self,
         topic: Uuid,
         index: PartitionIndex,
+        broker: BrokerId,
         last_offset: Offset,
     ) -> Option<Result<(), ErrorCode>> {
         let Some(log) = self.find_partition(topic, index) else {
             return Some(Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
         };
+        if log.leader() != broker {
+            return Some(Err(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+        }
         if log.high_watermark() <= last_offset {
             return None;
         }
-        let enough = log.isr().len() >= log.config().min_insync_replicas;
-        Some(if enough { Ok(()) } else { Err(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND) })
+        Some(if log.is_under_min_isr() { Err(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND) } else { Ok(()) })
+    }
+
+    /// Ends the fetch sessions of a broker that stops.
+    pub(super) fn forget_sessions_of(&mut self, broker: BrokerId) {
+        self.sessions.remove(&broker);
     }
 
     /// Reads the session fields of a fetch.
@@ -186,6 +206,9 @@ impl State {
 
     /// Notes that requests which wait for `watch` have to look again.
     pub(crate) fn touch(&mut self, watch: Watch) {
+        if let Watch::Partition(topic, index) = watch {
+            self.replication.note((topic, index));
+        }
         self.touched.insert(watch);
     }
 

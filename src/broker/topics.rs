@@ -183,11 +183,15 @@ impl State {
     /// # Errors
     /// `INVALID_REPLICATION_FACTOR` when there are too few brokers.
     pub(crate) fn place_replicas(&self, first: i32, end: i32, factor: i32) -> Result<Vec<Vec<BrokerId>>, Refusal> {
-        let brokers = self.brokers.ids();
+        let brokers = self.brokers.usable();
+        let active = brokers.iter().filter(|id| self.brokers.is_active(**id)).count();
         match usize::try_from(factor) {
-            Ok(factor) if factor <= brokers.len() => Ok((first..end)
-                .map(|index| place(&brokers, usize::try_from(index).expect("indexes are not negative"), factor))
-                .collect()),
+            Ok(factor) if factor <= brokers.len() => {
+                // Fenced brokers get a replica where there are too few others.
+                let among = &brokers[..active.max(factor)];
+                let place = |index| place(among, usize::try_from(index).expect("indexes are not negative"), factor);
+                Ok((first..end).map(place).collect())
+            }
             _ => Err(Refusal::new(
                 ErrorCode::INVALID_REPLICATION_FACTOR,
                 format!(
@@ -244,7 +248,7 @@ impl State {
         let config = self.settings.topic(&topic.config);
         for (index, replicas) in topic.partitions().zip(&topic.assignment) {
             let log = PartitionLog::new(topic.name.clone(), index, Arc::clone(&config), replicas);
-            self.partitions.insert((topic.id, index), log);
+            self.install_partition((topic.id, index), log);
         }
         self.topics.insert(topic);
         if config.is_compacted() {
@@ -276,6 +280,8 @@ impl State {
             self.partitions.remove(&(topic.id, index));
             self.touch(Watch::Partition(topic.id, index));
         }
+        self.replication.forget_topic(topic.id);
+        self.reassignments.retain(|key, _| key.0 != topic.id);
         self.forget_offsets(now, name);
         Ok(topic.id)
     }
@@ -284,12 +290,14 @@ impl State {
     pub(crate) fn add_partitions(&mut self, name: &str, assignment: Vec<Vec<BrokerId>>) {
         let Some(topic) = self.topics.get_mut(name) else { return };
         let config = self.settings.topic(&topic.config);
+        let mut logs = Vec::with_capacity(assignment.len());
         for replicas in assignment {
             let index = PartitionIndex(i32::try_from(topic.assignment.len()).expect("a topic has fewer than 2^31"));
             let log = PartitionLog::new(topic.name.clone(), index, Arc::clone(&config), &replicas);
-            self.partitions.insert((topic.id, index), log);
+            logs.push(((topic.id, index), log));
             topic.assignment.push(replicas);
         }
+        logs.into_iter().for_each(|(key, log)| self.install_partition(key, log));
     }
 
     /// Replaces what is set on a topic.
@@ -334,11 +342,12 @@ impl State {
     /// When something is due that nobody asked for.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let cleaning = (!self.topics.is_empty()).then(|| self.next_retention.min(self.next_compaction));
-        [cleaning, self.next_group_timeout()].into_iter().flatten().min()
+        [cleaning, self.next_group_timeout(), self.next_replication_timeout()].into_iter().flatten().min()
     }
 
     /// Cleans logs when that is due.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.handle_replication_timeouts(now);
         self.handle_group_timeouts(now);
         if self.next_retention.min(self.next_compaction) <= now && !self.topics.is_empty() {
             self.clean_logs(now);

@@ -17,7 +17,9 @@ use crate::config::values::Values;
 #[allow(missing_docs, reason = "each field is the config of the same name; its row documents it")]
 pub struct BrokerConfig {
     pub auto_create_topics_enable: bool,
+    pub auto_leader_rebalance_enable: bool,
     pub broker_rack: Option<String>,
+    pub broker_session_timeout_ms: i32,
     pub connections_max_idle_ms: i64,
     pub default_replication_factor: i32,
     pub delete_topic_enable: bool,
@@ -31,6 +33,7 @@ pub struct BrokerConfig {
     pub group_max_session_timeout_ms: i32,
     pub group_max_size: usize,
     pub group_min_session_timeout_ms: i32,
+    pub leader_imbalance_check_interval_seconds: i64,
     pub log_cleaner_backoff_ms: i64,
     pub log_cleaner_enable: bool,
     pub log_retention_check_interval_ms: i64,
@@ -44,6 +47,9 @@ pub struct BrokerConfig {
     pub offsets_topic_replication_factor: i32,
     pub offsets_topic_segment_bytes: i32,
     pub producer_id_expiration_ms: i64,
+    pub replica_fetch_max_bytes: usize,
+    pub replica_lag_time_max_ms: i64,
+    pub replica_selector_class: Option<String>,
     pub socket_request_max_bytes: usize,
 }
 
@@ -57,7 +63,9 @@ impl BrokerConfig {
         let mut from = Values(source);
         Self {
             auto_create_topics_enable: from.flag("auto.create.topics.enable"),
+            auto_leader_rebalance_enable: from.flag("auto.leader.rebalance.enable"),
             broker_rack: from.optional_text("broker.rack"),
+            broker_session_timeout_ms: from.int("broker.session.timeout.ms"),
             connections_max_idle_ms: from.long("connections.max.idle.ms"),
             default_replication_factor: from.int("default.replication.factor"),
             delete_topic_enable: from.flag("delete.topic.enable"),
@@ -71,6 +79,7 @@ impl BrokerConfig {
             group_max_session_timeout_ms: from.int("group.max.session.timeout.ms"),
             group_max_size: from.size("group.max.size"),
             group_min_session_timeout_ms: from.int("group.min.session.timeout.ms"),
+            leader_imbalance_check_interval_seconds: from.long("leader.imbalance.check.interval.seconds"),
             log_cleaner_backoff_ms: from.long("log.cleaner.backoff.ms"),
             log_cleaner_enable: from.flag("log.cleaner.enable"),
             log_retention_check_interval_ms: from.long("log.retention.check.interval.ms"),
@@ -84,6 +93,9 @@ impl BrokerConfig {
             offsets_topic_replication_factor: from.int("offsets.topic.replication.factor"),
             offsets_topic_segment_bytes: from.int("offsets.topic.segment.bytes"),
             producer_id_expiration_ms: from.long("producer.id.expiration.ms"),
+            replica_fetch_max_bytes: from.size("replica.fetch.max.bytes"),
+            replica_lag_time_max_ms: from.long("replica.lag.time.max.ms"),
+            replica_selector_class: from.optional_text("replica.selector.class"),
             socket_request_max_bytes: from.size("socket.request.max.bytes"),
         }
     }

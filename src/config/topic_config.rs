@@ -76,6 +76,8 @@ pub struct TopicConfig {
     pub compression_type: CompressionType,
     /// `delete.retention.ms`: how long a tombstone outlives its compaction.
     pub delete_retention_ms: i64,
+    /// `flush.messages`: after how many records a log is forced to disk.
+    pub flush_messages: i64,
     /// `max.compaction.lag.ms`: a record older than this makes its log due for compaction.
     pub max_compaction_lag_ms: i64,
     /// `max.message.bytes`: the largest batch, compressed and with its header, that is accepted.
@@ -100,6 +102,8 @@ pub struct TopicConfig {
     pub segment_bytes: usize,
     /// `segment.ms`: the age at which a new segment is begun.
     pub segment_ms: i64,
+    /// `unclean.leader.election.enable`: whether a replica that is not in sync may lead when no other can.
+    pub unclean_leader_election_enable: bool,
 }
 
 impl TopicConfig {
@@ -125,6 +129,7 @@ impl TopicConfig {
                 _ => CompressionType::Producer,
             },
             delete_retention_ms: from.long("delete.retention.ms"),
+            flush_messages: from.long("flush.messages"),
             max_compaction_lag_ms: from.long("max.compaction.lag.ms"),
             max_message_bytes: from.size("max.message.bytes"),
             message_timestamp_after_max_ms: from.long("message.timestamp.after.max.ms"),
@@ -144,6 +149,7 @@ impl TopicConfig {
                 (internal, _) => internal,
             },
             segment_ms: from.long("segment.ms"),
+            unclean_leader_election_enable: from.flag("unclean.leader.election.enable"),
         }
     }
 
@@ -159,6 +165,7 @@ impl Default for TopicConfig {
             cleanup_policy: CleanupPolicy::DELETE,
             compression_type: CompressionType::Producer,
             delete_retention_ms: Self::DAY_MS,
+            flush_messages: i64::MAX,
             max_compaction_lag_ms: i64::MAX,
             max_message_bytes: 1_048_588,
             message_timestamp_after_max_ms: 60 * 60 * 1000,
@@ -171,6 +178,7 @@ impl Default for TopicConfig {
             retention_ms: Some(7 * Self::DAY_MS),
             segment_bytes: 1 << 30,
             segment_ms: 7 * Self::DAY_MS,
+            unclean_leader_election_enable: false,
         }
     }
 }

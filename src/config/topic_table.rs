@@ -14,7 +14,7 @@ pub(super) const TOPIC: &[Definition] = &[
     Definition::new("compression.zstd.level", ConfigType::Int, Some("3"), Valid::Between(-131_072, 22)).synonyms(&["compression.zstd.level"]).doc("Sets how hard zstd works where the broker compresses."),
     Definition::new("delete.retention.ms", ConfigType::Long, Some("86400000"), Valid::AtLeast(0)).synonyms(&["log.cleaner.delete.retention.ms"]).applied().doc("Keeps a tombstone this long after compaction has reached it."),
     Definition::new("file.delete.delay.ms", ConfigType::Long, Some("60000"), Valid::AtLeast(0)).synonyms(&["log.segment.delete.delay.ms"]).doc("Leaves a deleted segment's files on disk this long."),
-    Definition::new("flush.messages", ConfigType::Long, Some("9223372036854775807"), Valid::AtLeast(1)).synonyms(&["log.flush.interval.messages"]).doc("Forces the log to disk after this many records."),
+    Definition::new("flush.messages", ConfigType::Long, Some("9223372036854775807"), Valid::AtLeast(1)).synonyms(&["log.flush.interval.messages"]).applied().doc("Forces the log to disk after this many records."),
     Definition::new("flush.ms", ConfigType::Long, Some("9223372036854775807"), Valid::AtLeast(0)).synonyms(&["log.flush.interval.ms", "log.flush.scheduler.interval.ms"]).doc("Forces the log to disk after this long."),
     Definition::new("follower.replication.throttled.replicas", ConfigType::List, Some(""), Valid::ThrottledReplicas).doc("Lists the followers whose replication is held to the throttled rate."),
     Definition::new("index.interval.bytes", ConfigType::Int, Some("4096"), Valid::AtLeast(0)).synonyms(&["log.index.interval.bytes"]).doc("Adds an index entry after this many bytes of log."),
@@ -40,5 +40,5 @@ pub(super) const TOPIC: &[Definition] = &[
     Definition::new("segment.index.bytes", ConfigType::Int, Some("10485760"), Valid::AtLeast(4)).synonyms(&["log.index.size.max.bytes"]).doc("Bounds a segment's offset index."),
     Definition::new("segment.jitter.ms", ConfigType::Long, Some("0"), Valid::AtLeast(0)).synonyms(&["log.roll.jitter.ms", "log.roll.jitter.hours"]).doc("Takes a random part of this off `segment.ms`, so that segments do not all roll at once."),
     Definition::new("segment.ms", ConfigType::Long, Some("604800000"), Valid::AtLeast(1)).synonyms(&["log.roll.ms", "log.roll.hours"]).applied().doc("Begins a new segment at this age, even if it is not full."),
-    Definition::new("unclean.leader.election.enable", ConfigType::Boolean, Some("false"), Valid::Any).synonyms(&["unclean.leader.election.enable"]).doc("Lets a replica that is not in sync lead when no other can, which loses records."),
+    Definition::new("unclean.leader.election.enable", ConfigType::Boolean, Some("false"), Valid::Any).synonyms(&["unclean.leader.election.enable"]).applied().doc("Lets a replica that is not in sync lead when no other can, which loses records."),
 ];

@@ -8,6 +8,10 @@ use crate::base::BrokerId;
 use crate::base::ConnectionId;
 use crate::base::ErrorCode;
 use crate::base::Instant;
+use crate::base::LeaderEpoch;
+use crate::base::Offset;
+use crate::base::PartitionIndex;
+use crate::base::TopicName;
 use crate::wire::ApiKey;
 use crate::wire::RequestHeader;
 use crate::wire::Response;
@@ -85,6 +89,50 @@ pub enum Event {
     NoResponse {
         /// The sequence number of the request's entry.
         request: u64,
+    },
+    /// A partition has a leader in a new epoch, or none.
+    Leader {
+        /// The topic.
+        topic: TopicName,
+        /// The partition.
+        partition: PartitionIndex,
+        /// The leader; -1 for none.
+        leader: BrokerId,
+        /// Its epoch.
+        leader_epoch: LeaderEpoch,
+        /// Those in sync.
+        isr: Vec<BrokerId>,
+        /// Whether the leader was in sync; if not, records may be lost.
+        is_clean: bool,
+    },
+    /// A partition has another ISR.
+    Isr {
+        /// The topic.
+        topic: TopicName,
+        /// The partition.
+        partition: PartitionIndex,
+        /// Those in sync.
+        isr: Vec<BrokerId>,
+    },
+    /// A replica has lost records at its end.
+    Truncated {
+        /// The topic.
+        topic: TopicName,
+        /// The partition.
+        partition: PartitionIndex,
+        /// The broker that held them.
+        broker: BrokerId,
+        /// Where its log ended before.
+        from: Offset,
+        /// Where its log ends now.
+        to: Offset,
+    },
+    /// Something has become of a broker.
+    Broker {
+        /// The broker.
+        broker: BrokerId,
+        /// What: `running`, `paused`, `down`, `fenced`, `unfenced`, `registered`, `unregistered`.
+        state: Arc<str>,
     },
     /// A command of the test itself, in words.
     Command(Arc<str>),

@@ -34,6 +34,15 @@ impl Journal {
                     writeln!(text, "answer to {request} {}", answer.unwrap_or_default())
                 }
                 Event::NoResponse { request } => writeln!(text, "no answer to {request}"),
+                Event::Leader { topic, partition, leader, leader_epoch, isr, is_clean } => {
+                    let unclean = if *is_clean { "" } else { ", unclean" };
+                    writeln!(text, "{topic}-{partition} leader {leader} epoch {leader_epoch} ISR {isr:?}{unclean}")
+                }
+                Event::Isr { topic, partition, isr } => writeln!(text, "{topic}-{partition} ISR {isr:?}"),
+                Event::Truncated { topic, partition, broker, from, to } => {
+                    writeln!(text, "{topic}-{partition} broker {broker} truncated from {from} to {to}")
+                }
+                Event::Broker { broker, state } => writeln!(text, "broker {broker} {state}"),
                 Event::Command(command) => writeln!(text, "command: {command}"),
             }
             .expect(INFALLIBLE);

@@ -36,6 +36,7 @@ pub use partition_log::Isolation;
 pub use partition_log::OffsetSpec;
 pub use partition_log::PartitionLog;
 pub use partition_log::Replica;
+pub use partition_log::Truncation;
 pub use producer_state::AppendedBatch;
 pub use producer_state::ProducerState;
 pub use producer_state::ProducerStates;

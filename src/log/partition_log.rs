@@ -58,8 +58,23 @@ pub struct PartitionLog {
     pub(super) config: Arc<TopicConfig>,
     pub(super) leader: BrokerId,
     pub(super) leader_epoch: LeaderEpoch,
+    /// Where the leader's log ended when it was elected.
+    leader_epoch_start_offset: Offset,
     isr: Vec<BrokerId>,
+    is_high_watermark_frozen: bool,
+    pub(super) truncations: Vec<Truncation>,
     pub(super) replicas: Vec<Replica>,
+}
+
+/// Records that a replica held and lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Truncation {
+    /// The broker that held them.
+    pub broker: BrokerId,
+    /// Where its log ended before.
+    pub from: Offset,
+    /// Where its log ends now.
+    pub to: Offset,
 }
 
 /// What one broker holds of a partition.
@@ -145,6 +160,11 @@ impl Replica {
         self.high_watermark
     }
 
+    /// The end of its log as far as the present leader knows; -1 before its first fetch.
+    pub const fn known_log_end_offset(&self) -> Offset {
+        self.known_log_end_offset
+    }
+
     /// Whether the leader's appends reach it.
     pub const fn is_replicating(&self) -> bool {
         self.is_replicating
@@ -165,7 +185,10 @@ impl PartitionLog {
             config,
             leader: BrokerId::NONE,
             leader_epoch: LeaderEpoch::NONE,
+            leader_epoch_start_offset: Offset(0),
             isr: Vec::new(),
+            is_high_watermark_frozen: false,
+            truncations: Vec::new(),
             replicas: replicas.iter().copied().map(Replica::new).collect(),
         };
         if let Some(&first) = replicas.first() {
@@ -253,6 +276,36 @@ impl PartitionLog {
             Some(leader) => what(leader),
             None => self.replicas.iter().map(what).max().unwrap_or_default(),
         }
+    }
+
+    /// Where the leader's log ended when it was elected.
+    pub const fn leader_epoch_start_offset(&self) -> Offset {
+        self.leader_epoch_start_offset
+    }
+
+    /// Whether a new leader does not know yet that what it found in its log is committed (KIP-207).
+    pub fn is_high_watermark_behind_epoch(&self) -> bool {
+        self.high_watermark() < self.leader_epoch_start_offset
+    }
+
+    /// How many replicas must be in sync for `acks=all`: `min.insync.replicas`, but not more than there are replicas.
+    ///
+    /// Source: `Partition.effectiveMinIsr`.
+    pub fn effective_min_isr(&self) -> usize {
+        self.config.min_insync_replicas.min(self.replicas.len())
+    }
+
+    /// Whether too few replicas are in sync for `acks=all`.
+    pub fn is_under_min_isr(&self) -> bool {
+        self.isr.len() < self.effective_min_isr()
+    }
+
+    /// Whether the follower on `broker` holds what is committed, and knows where the present leader began.
+    ///
+    /// Source: `Partition.isFollowerInSync`.
+    pub fn is_follower_in_sync(&self, broker: BrokerId) -> bool {
+        let end = self.replica(broker).map_or(Offset::INVALID, |replica| replica.known_log_end_offset);
+        end >= self.high_watermark() && end >= self.leader_epoch_start_offset
     }
 
     /// Checks what a client believes of the leader: that `broker` leads, and in which epoch (-1 asks nothing).
@@ -355,9 +408,8 @@ impl PartitionLog {
         self.check_leader(broker, LeaderEpoch::NONE).map_err(|code| {
             AppendError::new(code, format!("broker {broker} does not lead {}-{}", self.topic, self.partition))
         })?;
-        if required_acks == -1 && self.isr.len() < self.config.min_insync_replicas {
-            let reason =
-                format!("{} replicas are in sync, {} are asked for", self.isr.len(), self.config.min_insync_replicas);
+        if required_acks == -1 && self.is_under_min_isr() {
+            let reason = format!("{} replicas are in sync, {} are asked for", self.isr.len(), self.effective_min_isr());
             return Err(AppendError::new(ErrorCode::NOT_ENOUGH_REPLICAS, reason));
         }
         let validator = Validator { topic: &self.topic, partition: self.partition, config: &self.config, origin, now };
@@ -452,21 +504,27 @@ impl PartitionLog {
         self.leader_replica()?.log.end_offset_for(epoch)
     }
 
-    /// Whether a reader that last saw `last_fetched_epoch` before `from` has read what this log does not hold.
+    /// Whether a reader that last saw `last_fetched_epoch` before `from` has read what the log on `broker` does not
+    /// hold.
     ///
     /// # Errors
-    /// `OFFSET_OUT_OF_RANGE` when the log has not heard of the epoch.
+    /// `OFFSET_OUT_OF_RANGE` when that log has not heard of the epoch, or begins behind `from`.
     ///
     /// Source: KIP-595; `Partition.readRecords`.
     pub fn diverging_epoch(
         &self,
+        broker: BrokerId,
         last_fetched_epoch: LeaderEpoch,
         from: Offset,
     ) -> Result<Option<EpochEndOffset>, ErrorCode> {
         if last_fetched_epoch.0 < 0 {
             return Ok(None);
         }
-        let end = self.end_offset_for_epoch(last_fetched_epoch).ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        let log = self.replica(broker).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?.log();
+        let end = log.end_offset_for(last_fetched_epoch).ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        if from < log.log_start_offset() {
+            return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+        }
         Ok((end.leader_epoch < last_fetched_epoch || end.end_offset < from).then_some(end))
     }
 
@@ -516,6 +574,7 @@ impl PartitionLog {
             replica.known_log_end_offset = Offset::INVALID;
             if replica.broker == leader {
                 replica.log.begin_epoch(leader_epoch);
+                self.leader_epoch_start_offset = replica.log.log_end_offset();
             }
         }
         self.set_isr(isr)
@@ -534,11 +593,69 @@ impl PartitionLog {
         self.replicas.iter_mut().for_each(|replica| replica.log.producers_mut().expire(now, expiration_ms));
     }
 
-    /// Adds an empty replica on `broker`, or does nothing if there is one; it catches up at once, outside the ISR.
-    pub fn add_replica(&mut self, broker: BrokerId) {
+    /// Adds an empty replica on `broker`, outside the ISR, or does nothing if there is one. It catches up at once if
+    /// the leader's appends are to reach it.
+    pub fn add_replica(&mut self, broker: BrokerId, is_replicating: bool) {
         if self.replica(broker).is_none() {
-            self.replicas.push(Replica::new(broker));
+            self.replicas.push(Replica { is_replicating, ..Replica::new(broker) });
             self.replicate();
+        }
+    }
+
+    /// Puts the replicas into the order of `assignment`; those that are not in it come last.
+    pub fn order_replicas(&mut self, assignment: &[BrokerId]) {
+        let place = |broker: BrokerId| assignment.iter().position(|id| *id == broker).unwrap_or(assignment.len());
+        self.replicas.sort_by_key(|replica| place(replica.broker));
+    }
+
+    /// Stops the high watermark where it is, or lets it move again; returns whether it moved.
+    pub fn set_high_watermark_frozen(&mut self, frozen: bool) -> bool {
+        self.is_high_watermark_frozen = frozen;
+        let moved = self.advance_high_watermark();
+        self.tell_high_watermark();
+        moved
+    }
+
+    /// Has the replica on `broker` lose what it holds from `end` on; returns whether it held anything there.
+    ///
+    /// A leader that loses records does not know what its followers hold any more, and asks them anew.
+    pub fn truncate_replica(&mut self, broker: BrokerId, end: Offset) -> bool {
+        let is_leader = broker == self.leader;
+        let Some(replica) = self.replica_mut(broker) else {
+            return false;
+        };
+        let end = end.max(replica.log.log_start_offset());
+        let from = replica.log.log_end_offset();
+        let truncated = replica.log.truncate_to(end);
+        replica.clamp_high_watermark();
+        replica.known_log_end_offset = replica.known_log_end_offset.min(replica.log.log_end_offset());
+        let to = replica.log.log_end_offset();
+        if truncated {
+            self.truncations.push(Truncation { broker, from, to });
+        }
+        if truncated && is_leader {
+            for follower in self.replicas.iter_mut().filter(|replica| replica.broker != broker) {
+                follower.known_log_end_offset = Offset::INVALID;
+            }
+        }
+        truncated
+    }
+
+    /// Has the replica on `broker` lose what was not flushed to disk; returns whether there was anything.
+    pub fn lose_unflushed(&mut self, broker: BrokerId) -> bool {
+        let flushed = self.replica(broker).map(|replica| replica.log.flushed_offset());
+        flushed.is_some_and(|end| self.truncate_replica(broker, end))
+    }
+
+    /// Takes what replicas have lost since this was last asked.
+    pub fn take_truncations(&mut self) -> Vec<Truncation> {
+        std::mem::take(&mut self.truncations)
+    }
+
+    /// Flushes the replica on `broker` to disk.
+    pub fn flush(&mut self, broker: BrokerId) {
+        if let Some(replica) = self.replica_mut(broker) {
+            replica.log.flush();
         }
     }
 
@@ -558,7 +675,12 @@ impl PartitionLog {
     }
 
     /// Raises the leader's high watermark to what all of the ISR hold; returns whether it moved.
+    ///
+    /// It does not move while too few replicas are in sync (KIP-966).
     pub(super) fn advance_high_watermark(&mut self) -> bool {
+        if self.is_high_watermark_frozen || self.is_under_min_isr() {
+            return false;
+        }
         let Some(leader) = self.leader_replica() else {
             return false;
         };

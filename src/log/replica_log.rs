@@ -28,6 +28,8 @@ pub struct ReplicaLog {
     pub(super) segments: VecDeque<Segment>,
     log_start_offset: Offset,
     log_end_offset: Offset,
+    /// What lies below survives a loss of power.
+    flushed_offset: Offset,
     size: u64,
     epochs: LeaderEpochs,
     producers: ProducerStates,
@@ -55,6 +57,18 @@ impl ReplicaLog {
     /// The offset that the next record gets (LEO).
     pub const fn log_end_offset(&self) -> Offset {
         self.log_end_offset
+    }
+
+    /// What lies below is on disk and survives a loss of power; the rest is in the page cache.
+    ///
+    /// As in Kafka a segment is flushed when it is closed, and a log after each `flush.messages` records.
+    pub const fn flushed_offset(&self) -> Offset {
+        self.flushed_offset
+    }
+
+    /// Flushes everything to disk.
+    pub(super) fn flush(&mut self) {
+        self.flushed_offset = self.log_end_offset;
     }
 
     /// The sum of all batches in bytes, those included that are deleted but whose segment is still there.
@@ -109,10 +123,14 @@ impl ReplicaLog {
         self.producers.update(header);
         self.log_end_offset = header.next_offset();
         self.size += size_of(&batch);
+        if self.log_end_offset.0 - self.flushed_offset.0 >= config.flush_messages {
+            self.flushed_offset = self.log_end_offset;
+        }
         match self.segments.back_mut() {
             Some(active) if !active.should_roll(header, now, config) => active.push(batch, now),
             Some(active) if active.entries.is_empty() => active.push(batch, now),
             _ => {
+                self.flushed_offset = self.flushed_offset.max(header.base_offset);
                 let mut segment = Segment::new(header.base_offset, now);
                 segment.push(batch, now);
                 self.segments.push_back(segment);
@@ -128,6 +146,7 @@ impl ReplicaLog {
     /// Closes the active segment, so that retention and compaction may have it; an empty one stays.
     pub(super) fn roll(&mut self, now: Timestamp) {
         if self.segments.back().is_some_and(|active| !active.entries.is_empty()) {
+            self.flush();
             self.segments.push_back(Segment::new(self.log_end_offset, now));
         }
     }
@@ -261,6 +280,7 @@ impl ReplicaLog {
             self.segments.pop_back();
         }
         self.log_end_offset = new_end.max(self.log_start_offset);
+        self.flushed_offset = self.flushed_offset.min(self.log_end_offset);
         self.first_dirty_offset = self.first_dirty_offset.min(self.log_end_offset);
         self.epochs.truncate_from_end(self.log_end_offset);
         self.rebuild_producers();
@@ -271,6 +291,7 @@ impl ReplicaLog {
     pub(super) fn truncate_fully_and_start_at(&mut self, offset: Offset) {
         *self =
             Self { log_start_offset: offset, log_end_offset: offset, first_dirty_offset: offset, ..Self::default() };
+        self.flush();
     }
 
     /// Puts everything behind the log start back as it was saved, producers aside.
@@ -278,6 +299,8 @@ impl ReplicaLog {
         self.segments = segments.into();
         self.log_end_offset = log_end_offset;
         self.epochs = epochs;
+        // It comes from a file.
+        self.flush();
         self.recount();
     }
 

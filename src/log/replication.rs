@@ -5,6 +5,7 @@
 use super::EpochEndOffset;
 use super::PartitionLog;
 use super::Replica;
+use super::Truncation;
 use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::LeaderEpoch;
@@ -68,7 +69,7 @@ impl PartitionLog {
         max_bytes: usize,
     ) -> Result<(ReplicaFetched, bool), ErrorCode> {
         self.check_leader(self.leader(), fetch.leader_epoch)?;
-        let diverging = self.diverging_epoch(fetch.last_fetched_epoch, fetch.fetch_offset);
+        let diverging = self.diverging_epoch(self.leader(), fetch.last_fetched_epoch, fetch.fetch_offset);
         let leader = self.leader_replica().expect("the leader is a replica, as was just checked");
         let log = leader.log();
         let bounds = log.log_start_offset()..=log.log_end_offset();
@@ -110,6 +111,7 @@ impl PartitionLog {
         let Some(follower) = self.replica_mut(replica) else {
             return;
         };
+        let from = follower.log.log_end_offset();
         if let Some(diverging) = fetched.diverging_epoch {
             follower.truncate_to_agree(diverging);
         } else if let Some(end) = fetched.out_of_range {
@@ -135,6 +137,10 @@ impl PartitionLog {
             }
         }
         follower.clamp_high_watermark();
+        let to = follower.log.log_end_offset();
+        if to < from {
+            self.truncations.push(Truncation { broker: replica, from, to });
+        }
     }
 
     /// Lets the leader's appends reach the follower on `replica`, or keeps them from it; it catches up at once.
@@ -199,6 +205,11 @@ impl PartitionLog {
             return;
         }
         self.advance_high_watermark();
+        self.tell_high_watermark();
+    }
+
+    /// Tells the followers that copy at once how far the high watermark is.
+    pub fn tell_high_watermark(&mut self) {
         let high_watermark = self.high_watermark();
         for replica in self.replicas.iter_mut().filter(|replica| replica.is_replicating) {
             replica.high_watermark = replica.high_watermark.max(high_watermark.min(replica.log.log_end_offset()));

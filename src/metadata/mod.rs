@@ -7,6 +7,7 @@ mod placement;
 mod topics;
 
 pub use brokers::Broker;
+pub use brokers::BrokerState;
 pub use brokers::Brokers;
 pub use placement::place;
 pub use topics::Topic;

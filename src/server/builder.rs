@@ -19,6 +19,7 @@ use crate::broker::Release;
 use crate::config::NewTopic;
 use crate::journal::JournalLimits;
 use crate::net::Listener;
+use crate::net::Stream;
 use crate::net::Transport;
 use crate::net::memory::Network;
 use std::collections::BTreeMap;
@@ -30,8 +31,11 @@ use tokio::task::JoinSet;
 const IN_MEMORY_START: Timestamp = Timestamp(1_767_225_600_000);
 
 /// What a broker's own settings change so that tests need not wait.
-const KAFKA_DEFAULTS: [(&str, &str); 2] =
-    [("group.initial.rebalance.delay.ms", "3000"), ("group.min.session.timeout.ms", "6000")];
+const KAFKA_DEFAULTS: [(&str, &str); 3] = [
+    ("group.initial.rebalance.delay.ms", "3000"),
+    ("group.min.session.timeout.ms", "6000"),
+    ("broker.session.timeout.ms", "9000"),
+];
 
 /// A cluster that has not started yet; [`Cluster::builder`] makes one.
 #[derive(Clone, Debug)]
@@ -242,9 +246,36 @@ impl ClusterBuilder {
             async move { shell.keep_deadlines().await }
         }));
         for (broker, listener) in listeners {
-            tasks.push(tokio::spawn(accept(Arc::clone(&shell), broker, listener, limits)));
+            let transport = self.transport.clone();
+            tasks.push(tokio::spawn(accept(Arc::clone(&shell), broker, transport, listener, limits)));
         }
         Ok(Cluster::new(shell, tasks, self.transport, bootstrap, self.wait_deadline))
+    }
+}
+
+/// Waits for a connection; without a listener there never is one. Cancel safe.
+async fn next_stream(listener: Option<&mut Listener>) -> std::io::Result<Stream> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Listens once more on the address of a broker that starts again; `None` when the cluster stops meanwhile.
+async fn listen_again(shell: &Shell, broker: BrokerId, transport: &Transport, address: &str) -> Option<Listener> {
+    loop {
+        match transport.listen(address).await {
+            Ok(listener) => return Some(listener),
+            Err(error) => {
+                // Somebody else has taken the port meanwhile; it may be given back.
+                tracing::warn!(%error, broker = broker.0, "cannot listen again");
+                tokio::select! {
+                    biased;
+                    () = shell.stopped() => return None,
+                    () = shell.clock.sleep_until(shell.clock.now().plus_ms(10)) => {}
+                }
+            }
+        }
     }
 }
 
@@ -268,8 +299,19 @@ fn host_and_port(address: &str) -> (String, u16) {
 }
 
 /// Accepts connections to one broker, each served by a task of its own, until the cluster stops; ends after them.
-async fn accept(shell: Arc<Shell>, broker: BrokerId, mut listener: Listener, limits: Limits) {
+///
+/// While the broker is down nobody listens on its address, so that clients are refused as by a real machine.
+pub(super) async fn accept(
+    shell: Arc<Shell>,
+    broker: BrokerId,
+    transport: Transport,
+    listener: Listener,
+    limits: Limits,
+) {
     let mut connections = JoinSet::new();
+    let mut listening = shell.listening(broker);
+    let address = listener.local_address().to_owned();
+    let mut listener = Some(listener);
     {
         let stopped = shell.stopped();
         tokio::pin!(stopped);
@@ -279,7 +321,16 @@ async fn accept(shell: Arc<Shell>, broker: BrokerId, mut listener: Listener, lim
                 () = &mut stopped => break,
                 // Why a connection ended is in the journal; a panic has reported itself.
                 Some(_) = connections.join_next() => {}
-                accepted = listener.accept() => match accepted {
+                Ok(()) = listening.changed() => {
+                    if *listening.borrow_and_update() {
+                        if listener.is_none() {
+                            listener = listen_again(&shell, broker, &transport, &address).await;
+                        }
+                    } else {
+                        listener = None;
+                    }
+                }
+                accepted = next_stream(listener.as_mut()) => match accepted {
                     Ok(stream) => {
                         let shell = Arc::clone(&shell);
                         connections.spawn(async move { connection::serve(&shell, broker, stream, limits).await });

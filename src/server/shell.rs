@@ -18,6 +18,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// What the engine has for a connection.
 #[derive(Debug)]
@@ -65,6 +66,8 @@ struct Locked {
     engine: Engine,
     mailboxes: BTreeMap<ConnectionId, Arc<Mailbox>>,
     connections: u64,
+    /// Whether connections to each broker are accepted.
+    listening: BTreeMap<BrokerId, watch::Sender<bool>>,
     /// The deadline for which the timer task sleeps.
     armed: Option<Instant>,
     stopped: bool,
@@ -85,7 +88,8 @@ pub(super) struct Shell {
 impl Shell {
     pub(super) fn new(engine: Engine, clock: Clock) -> Self {
         let armed = None;
-        let locked = Locked { engine, mailboxes: BTreeMap::new(), connections: 0, armed, stopped: false };
+        let (mailboxes, listening) = (BTreeMap::new(), BTreeMap::new());
+        let locked = Locked { engine, mailboxes, connections: 0, listening, armed, stopped: false };
         let (rearm, changed, stopping) = (Notify::new(), Notify::new(), Notify::new());
         Self { locked: Mutex::new(locked), clock, rearm, changed, stopping }
     }
@@ -98,6 +102,12 @@ impl Shell {
     /// For those who do not look at the engine, and for those who run while a panic unwinds.
     fn lock_anyway(&self) -> MutexGuard<'_, Locked> {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whether connections to a broker are accepted, now and whenever that changes.
+    pub(super) fn listening(&self, broker: BrokerId) -> watch::Receiver<bool> {
+        let mut locked = self.lock_anyway();
+        locked.listening.entry(broker).or_insert_with(|| watch::channel(true).0).subscribe()
     }
 
     /// Accepts a connection; `None` when the cluster has stopped.
@@ -162,6 +172,12 @@ impl Shell {
                 }
                 Output::Continue { connection } => (connection, Delivery::Continue),
                 Output::Close { connection, reason } => (connection, Delivery::Close(reason)),
+                Output::Listen { broker, is_open } => {
+                    if let Some(listening) = locked.listening.get(&broker) {
+                        listening.send_replace(is_open);
+                    }
+                    continue;
+                }
             };
             if own == Some(connection) && answer.is_none() {
                 answer = Some(delivery);

@@ -41,7 +41,10 @@ pub(super) fn handle(
         other => return refuse(ErrorCode::UNSUPPORTED_ENDPOINT_TYPE, format!("Unsupported endpoint type {other}")),
     }
     let asked = request.include_cluster_authorized_operations;
-    let brokers = state.brokers.iter().map(|broker| DescribeClusterBroker {
+    let fenced_too = request.include_fenced_brokers;
+    let shown = state.brokers.iter().filter(|broker| fenced_too || state.brokers.is_active(broker.id));
+    let brokers = shown.map(|broker| DescribeClusterBroker {
+        is_fenced: state.brokers.is_fenced(broker.id),
         broker_id: broker.id.0,
         host: broker.host.as_str().into(),
         port: broker.port.into(),

@@ -9,6 +9,7 @@
 //! * Source: KIP-966, `DescribeTopicPartitionsRequestHandler`,
 //!   <https://kafka.apache.org/protocol#The_Messages_DescribeTopicPartitions>.
 
+use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::PartitionIndex;
 use crate::base::TopicName;
@@ -115,13 +116,17 @@ fn page(
     count: usize,
 ) -> impl Iterator<Item = DescribeTopicPartitionsResponsePartition> {
     topic.partitions().skip(first).take(count).filter_map(|index: PartitionIndex| {
-        let log = state.find_partition(topic.id, index)?;
+        let found = state.leadership(topic.id, index)?;
+        let led = found.leader_id != BrokerId::NONE.0;
+        let code = if led { ErrorCode::NONE } else { ErrorCode::LEADER_NOT_AVAILABLE };
         Some(DescribeTopicPartitionsResponsePartition {
+            error_code: code.code(),
             partition_index: index.0,
-            leader_id: log.leader().0,
-            leader_epoch: log.leader_epoch().0,
-            replica_nodes: log.replicas().iter().map(|replica| replica.broker().0).collect(),
-            isr_nodes: log.isr().iter().map(|id| id.0).collect(),
+            leader_id: found.leader_id,
+            leader_epoch: found.leader_epoch,
+            replica_nodes: found.replica_nodes,
+            isr_nodes: found.isr_nodes,
+            offline_replicas: found.offline_replicas,
             eligible_leader_replicas: Some(Vec::new()),
             last_known_elr: Some(Vec::new()),
             ..DescribeTopicPartitionsResponsePartition::default()

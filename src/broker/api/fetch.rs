@@ -177,7 +177,7 @@ fn try_read(
         ..PartitionData::default()
     };
     let from = Offset(asked.fetch_offset);
-    let diverging = log.diverging_epoch(LeaderEpoch(asked.last_fetched_epoch), from).map_err(refuse)?;
+    let diverging = log.diverging_epoch(ctx.broker, LeaderEpoch(asked.last_fetched_epoch), from).map_err(refuse)?;
     if let Some(diverging) = diverging {
         row.diverging_epoch = EpochEndOffset {
             epoch: diverging.leader_epoch.0,

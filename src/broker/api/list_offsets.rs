@@ -4,7 +4,7 @@
 //! * Errors per partition, in Kafka's order: `UNKNOWN_SERVER_ERROR` (an isolation level that there is not; for all
 //!   partitions), `INVALID_REQUEST` (a partition twice), `UNSUPPORTED_VERSION` (a
 //!   sentinel that the version does not know), `UNKNOWN_TOPIC_OR_PARTITION`, `NOT_LEADER_OR_FOLLOWER`,
-//!   `FENCED_LEADER_EPOCH`, `UNKNOWN_LEADER_EPOCH`.
+//!   `FENCED_LEADER_EPOCH`, `UNKNOWN_LEADER_EPOCH`, `OFFSET_NOT_AVAILABLE` (before version 5 `LEADER_NOT_AVAILABLE`).
 //! * Nothing is tiered here: -4 answers as -2 does, -5 and -6 find nothing.
 //! * Source: KIP-79, KIP-207, KIP-405, KIP-734, KIP-1005, KIP-1023,
 //!   <https://kafka.apache.org/protocol#The_Messages_ListOffsets>.
@@ -110,7 +110,17 @@ fn find(
     let topic = state.topic_by_either(topic, crate::base::Uuid::ZERO, false)?;
     let log = state.partition_hosted_by(topic, PartitionIndex(asked.partition_index), ctx.broker)?;
     log.check_leader(ctx.broker, LeaderEpoch(asked.current_leader_epoch))?;
-    Ok(log.list_offset(spec, isolation))
+    let found = log.list_offset(spec, isolation);
+    // A new leader does not know yet how far its predecessor got (KIP-207).
+    if isolation != Isolation::LogEnd && log.is_high_watermark_behind_epoch() {
+        let is_hidden = || found.is_none() && log.list_offset(spec, Isolation::LogEnd).is_some();
+        let is_bound = matches!(spec, OffsetSpec::Earliest | OffsetSpec::EarliestLocal);
+        if spec == OffsetSpec::Latest || !is_bound && is_hidden() {
+            let known = ctx.api_version >= 5;
+            return Err(if known { ErrorCode::OFFSET_NOT_AVAILABLE } else { ErrorCode::LEADER_NOT_AVAILABLE });
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

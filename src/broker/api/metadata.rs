@@ -3,7 +3,8 @@
 //! * Needs `DESCRIBE` on each topic; topics that may not be described are left out of a full listing.
 //! * Errors of all topics: `INVALID_REQUEST` (ids before version 12), `UNKNOWN_SERVER_ERROR` (a topic with neither
 //!   name nor id). Per topic: `INVALID_TOPIC_EXCEPTION`, `UNKNOWN_TOPIC_OR_PARTITION`, `UNKNOWN_TOPIC_ID`,
-//!   `LEADER_NOT_AVAILABLE` (a topic that was just created); per partition: `LEADER_NOT_AVAILABLE`.
+//!   `LEADER_NOT_AVAILABLE` (a topic that was just created); per partition: `LEADER_NOT_AVAILABLE`,
+//!   `REPLICA_NOT_AVAILABLE` (version 0).
 //! * Creates missing topics if the request (from version 4) and `auto.create.topics.enable` allow it.
 //! * None of the missing topics is created when they would have more than 10,000 partitions together.
 //! * Differs: an auto-created topic is there at once, so it is answered with its leaders and not with
@@ -45,17 +46,17 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: MetadataR
     }
     let may_create = ctx.api_version < 4 || request.allow_auto_topic_creation;
     let mut topics: Vec<MetadataResponseTopic> = match wanted {
-        None => state.topics.iter().map(|topic| describe(state, topic)).collect(),
+        None => state.topics.iter().map(|topic| describe(state, ctx, topic)).collect(),
         Some(wanted) => {
             let wanted = each_once(wanted);
             let may_create = may_create && are_few(state, &wanted);
-            wanted.iter().map(|wanted| find(state, wanted, may_create)).collect()
+            wanted.iter().map(|wanted| find(state, ctx, wanted, may_create)).collect()
         }
     };
     if request.include_topic_authorized_operations {
         topics.iter_mut().for_each(|topic| topic.topic_authorized_operations = authorized::ON_TOPIC);
     }
-    let brokers = state.brokers.iter().map(|broker| MetadataResponseBroker {
+    let brokers = state.brokers.active().map(|broker| MetadataResponseBroker {
         node_id: broker.id.0,
         host: broker.host.as_str().into(),
         port: broker.port.into(),
@@ -113,12 +114,12 @@ fn are_few(state: &State, wanted: &IndexSet<Wanted>) -> bool {
 }
 
 /// Answers one topic of the request.
-fn find(state: &mut State, wanted: &Wanted, may_create: bool) -> MetadataResponseTopic {
+fn find(state: &mut State, ctx: &RequestContext, wanted: &Wanted, may_create: bool) -> MetadataResponseTopic {
     let name = match wanted {
         Wanted::ByName(name) => name,
         Wanted::ById(id) => {
             return match state.topics.by_id(*id) {
-                Some(topic) => describe(state, topic),
+                Some(topic) => describe(state, ctx, topic),
                 None => MetadataResponseTopic {
                     error_code: ErrorCode::UNKNOWN_TOPIC_ID.code(),
                     topic_id: *id,
@@ -133,7 +134,7 @@ fn find(state: &mut State, wanted: &Wanted, may_create: bool) -> MetadataRespons
         let _ = state.auto_create_topic(name);
     }
     if let Some(topic) = state.topics.get(name) {
-        return describe(state, topic);
+        return describe(state, ctx, topic);
     }
     let code = if checked.is_ok() { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::INVALID_TOPIC_EXCEPTION };
     MetadataResponseTopic {
@@ -144,20 +145,33 @@ fn find(state: &mut State, wanted: &Wanted, may_create: bool) -> MetadataRespons
     }
 }
 
-fn describe(state: &State, topic: &Topic) -> MetadataResponseTopic {
+fn describe(state: &State, ctx: &RequestContext, topic: &Topic) -> MetadataResponseTopic {
     let partitions = topic.partitions().filter_map(|index| {
-        let log = state.find_partition(topic.id, index)?;
-        let led = log.leader() != BrokerId::NONE;
-        let code = if led { ErrorCode::NONE } else { ErrorCode::LEADER_NOT_AVAILABLE };
-        Some(MetadataResponsePartition {
-            error_code: code.code(),
+        let found = state.leadership(topic.id, index)?;
+        let mut row = MetadataResponsePartition {
             partition_index: index.0,
-            leader_id: log.leader().0,
-            leader_epoch: log.leader_epoch().0,
-            replica_nodes: log.replicas().iter().map(|replica| replica.broker().0).collect(),
-            isr_nodes: log.isr().iter().map(|id| id.0).collect(),
+            leader_id: found.leader_id,
+            leader_epoch: found.leader_epoch,
+            replica_nodes: found.replica_nodes,
+            isr_nodes: found.isr_nodes,
+            offline_replicas: found.offline_replicas,
             ..MetadataResponsePartition::default()
-        })
+        };
+        let mut code = ErrorCode::NONE;
+        if ctx.api_version == 0 {
+            // Clients of old are not told of replicas that cannot be reached.
+            let counts = (row.replica_nodes.len(), row.isr_nodes.len());
+            row.replica_nodes.retain(|id| !row.offline_replicas.contains(id));
+            row.isr_nodes.retain(|id| !row.offline_replicas.contains(id));
+            if counts != (row.replica_nodes.len(), row.isr_nodes.len()) {
+                code = ErrorCode::REPLICA_NOT_AVAILABLE;
+            }
+        }
+        if row.leader_id == BrokerId::NONE.0 {
+            code = ErrorCode::LEADER_NOT_AVAILABLE;
+        }
+        row.error_code = code.code();
+        Some(row)
     });
     MetadataResponseTopic {
         name: Some(topic.name.as_str().into()),

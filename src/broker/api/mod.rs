@@ -3,6 +3,7 @@
 //! A handler authorises, looks up, lets the domain decide, and answers in the request's order.
 
 mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
@@ -19,7 +20,9 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_quorum;
 mod describe_topic_partitions;
+mod elect_leaders;
 mod fetch;
 mod find_coordinator;
 #[cfg(test)]
@@ -32,15 +35,19 @@ mod leave_group;
 mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+#[cfg(test)]
+mod replication_tests;
 mod sync_group;
 #[cfg(test)]
 mod testing;
+mod unregister_broker;
 
 use super::outcome::Outcome;
 use super::outcome::RequestContext;
@@ -110,9 +117,14 @@ handlers! {
     DescribeLogDirs = describe_log_dirs, 0..=4;
     CreatePartitions = create_partitions, 0..=3;
     DeleteGroups = delete_groups, 0..=2;
+    ElectLeaders = elect_leaders, 0..=2;
     IncrementalAlterConfigs = incremental_alter_configs, 0..=1;
+    AlterPartitionReassignments = alter_partition_reassignments, 0..=1;
+    ListPartitionReassignments = list_partition_reassignments, 0..=0;
     OffsetDelete = offset_delete, 0..=0;
+    DescribeQuorum = describe_quorum, 0..=2;
     DescribeCluster = describe_cluster, 0..=2;
+    UnregisterBroker = unregister_broker, 0..=0;
     ConsumerGroupHeartbeat = consumer_group_heartbeat, 0..=1;
     ConsumerGroupDescribe = consumer_group_describe, 0..=1;
     ListConfigResources = list_config_resources, 0..=1;

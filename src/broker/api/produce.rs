@@ -209,17 +209,18 @@ fn wait(
     timeout_ms: i32,
 ) -> Outcome<ProduceResponse> {
     let deadline = ctx.now.plus_ms(timeout_ms.into());
-    settle(state, response, pending, deadline, Woken::Changed)
+    settle(state, ctx, response, pending, deadline, Woken::Changed)
 }
 
 fn settle(
     state: &State,
+    ctx: &RequestContext,
     mut response: ProduceResponse,
     mut pending: Vec<Pending>,
     deadline: crate::base::Instant,
     woken: Woken,
 ) -> Outcome<ProduceResponse> {
-    pending.retain(|batch| match state.acknowledged(batch.topic, batch.partition, batch.last_offset) {
+    pending.retain(|batch| match state.acknowledged(batch.topic, batch.partition, ctx.broker, batch.last_offset) {
         Some(Ok(())) => false,
         None if woken == Woken::Changed => true,
         outcome => {
@@ -236,7 +237,7 @@ fn settle(
     Outcome::Park(Park {
         watch: pending.iter().map(|batch| Watch::Partition(batch.topic, batch.partition)).collect(),
         deadline,
-        resume: Box::new(move |state, _, woken| settle(state, response, pending, deadline, woken)),
+        resume: Box::new(move |state, ctx, woken| settle(state, ctx, response, pending, deadline, woken)),
     })
 }
 

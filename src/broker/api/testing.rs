@@ -3,9 +3,14 @@
 //!
 //! Not here: what any API answers; that is in the tests beside its handler.
 
+use crate::base::BrokerAction;
 use crate::base::BrokerId;
+use crate::base::Command;
 use crate::base::ConnectionId;
 use crate::base::Instant;
+use crate::base::LinkAction;
+use crate::base::Node;
+use crate::base::PartitionAction;
 use crate::base::PartitionIndex;
 use crate::base::Seed;
 use crate::base::Timestamp;
@@ -110,6 +115,32 @@ impl TestCluster {
         self.drain();
     }
 
+    /// Does something to the cluster, which must be possible.
+    #[track_caller]
+    pub(super) fn apply(&mut self, command: Command) {
+        self.engine.apply(self.now, &command).unwrap_or_else(|why| panic!("{command}: {why}"));
+        self.drain();
+    }
+
+    /// Does something to a broker.
+    #[track_caller]
+    pub(super) fn broker(&mut self, broker: i32, action: BrokerAction) {
+        self.apply(Command::Broker { broker: BrokerId(broker), action });
+    }
+
+    /// Does something to the first partition of a topic.
+    #[track_caller]
+    pub(super) fn partition(&mut self, topic: &str, action: PartitionAction) {
+        self.apply(Command::Partition { topic: topic.to_owned(), partition: PartitionIndex(0), action });
+    }
+
+    /// Does something to the link from one broker to another.
+    #[track_caller]
+    pub(super) fn link(&mut self, from: i32, to: i32, action: LinkAction) {
+        let (from, to) = (Node::Broker(BrokerId(from)), Node::Broker(BrokerId(to)));
+        self.apply(Command::Link { from, to, action });
+    }
+
     /// Opens a connection to a broker.
     pub(super) fn connect(&mut self, broker: i32) -> ConnectionId {
         self.connections += 1;
@@ -173,11 +204,13 @@ impl TestCluster {
         let mine = |output: &Output| match output {
             Output::Send { connection: to, .. } | Output::Continue { connection: to } => *to == connection,
             Output::Close { connection: to, .. } => *to == connection,
+            Output::Listen { .. } => false,
         };
         let Some(at) = self.outputs.iter().position(mine) else { return Answer::Waiting };
         match self.outputs.remove(at) {
             Output::Continue { .. } => Answer::Silent,
             Output::Close { reason, .. } => Answer::Closed(reason),
+            Output::Listen { .. } => unreachable!("it is for no connection"),
             Output::Send { api_version, response, correlation_id, .. } => {
                 assert_eq!(correlation_id, 7);
                 let response = M::try_from(Response::clone(&response)).unwrap();

@@ -75,7 +75,7 @@ fn clients_are_told_when_they_follow_another_history() {
     check(1, Err(ErrorCode::FENCED_LEADER_EPOCH));
     check(3, Err(ErrorCode::UNKNOWN_LEADER_EPOCH));
     let diverging = |epoch: i32, from: i64| {
-        let end = log.diverging_epoch(LeaderEpoch(epoch), Offset(from));
+        let end = log.diverging_epoch(BrokerId(0), LeaderEpoch(epoch), Offset(from));
         end.map(|end| end.map(|end| (end.leader_epoch.0, end.end_offset.0)))
     };
     assert_eq!(diverging(0, 3), Ok(None));
@@ -118,7 +118,7 @@ fn a_new_replica_begins_where_the_leader_does() {
     append(&mut log, &batch(&[("a", "1"), ("b", "2"), ("c", "3")])).unwrap();
     fill(&mut log, 1);
     log.delete_records(Offset(1)).unwrap();
-    log.add_replica(BrokerId(7));
+    log.add_replica(BrokerId(7), true);
     assert_eq!(ends(&log, 7), (1, 4, 4));
     assert_eq!(contents(&log, 7), contents(&log, 0));
     assert_eq!(log.isr(), [BrokerId(0)]);
