@@ -69,6 +69,9 @@ impl Driver {
                     self.busy.remove(&connection);
                     writeln!(self.transcript, "{connection} close {reason}").unwrap();
                 }
+                Output::Listen { broker, is_open } => {
+                    writeln!(self.transcript, "broker {broker} listens: {is_open}").unwrap();
+                }
             }
         }
     }

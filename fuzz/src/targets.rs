@@ -369,6 +369,7 @@ fn answered(engine: &mut Engine, now: &mut Instant, outcome: &mut Vec<u64>) -> b
                 }
                 Output::Continue { .. } => done = Some(true),
                 Output::Close { .. } => done = Some(false),
+                Output::Listen { .. } => {}
             }
         }
         if let Some(done) = done {

@@ -1,6 +1,7 @@
 //! `ListPartitionReassignments` (key 46): list the moves of partitions that are under way.
 //!
 //! * Needs `DESCRIBE` on the cluster.
+//! * No errors.
 //! * Topics and partitions that are not being moved, or do not exist, have no rows; no topics means all of them.
 //! * Source: KIP-455, `ReplicationControlManager.listPartitionReassignments`,
 //!   <https://kafka.apache.org/protocol#The_Messages_ListPartitionReassignments>.
