@@ -47,6 +47,9 @@ pub(super) trait Coordinator: Default + Sized {
 
     /// When it wants to be called.
     fn next_timeout(&self) -> Option<Instant>;
+
+    /// The coordinator of a partition has begun to work.
+    fn on_loaded(state: &mut State, partition: PartitionIndex);
 }
 
 /// The coordinators of one kind by partition, as far as there is anything for them to know.
@@ -221,6 +224,7 @@ impl State {
         let Some(seat) = seats.by_partition.get_mut(&partition) else { return };
         coordinator.start(&settings.moment(now, timestamp, seat.leader));
         seat.reading = Reading::Done(coordinator);
+        C::on_loaded(self, partition);
     }
 
     /// Seats the coordinators of all partitions that hold anything.

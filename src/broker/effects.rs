@@ -94,6 +94,10 @@ impl Coordinator for GroupCoordinator {
     fn next_timeout(&self) -> Option<Instant> {
         self.next_timeout()
     }
+
+    fn on_loaded(state: &mut State, partition: PartitionIndex) {
+        state.notice_groups_at(partition);
+    }
 }
 
 impl State {
@@ -165,7 +169,9 @@ impl State {
         records: &[CoordinatorRecord],
     ) -> Result<(), ErrorCode> {
         let (_, partition) = self.group_partition(group).ok_or(ErrorCode::NOT_COORDINATOR)?;
-        self.write_records(now, partition, records)
+        self.write_records(now, partition, records)?;
+        self.notice_group(group);
+        Ok(())
     }
 
     fn write_records(
@@ -199,6 +205,7 @@ impl State {
         if let Some((_, partition)) = self.group_partition(group) {
             self.carry_out_at(now, partition, decision);
         }
+        self.notice_group(group);
     }
 
     fn carry_out_at(&mut self, now: Instant, partition: PartitionIndex, mut decision: Decision) {
@@ -292,6 +299,12 @@ impl State {
         self.groups.seats.ready(partition)
     }
 
+    /// The groups of the coordinator of a partition.
+    pub(super) fn groups_at(&self, partition: PartitionIndex) -> Vec<String> {
+        let ready = self.groups.seats.ready(partition);
+        ready.map_or_else(Vec::new, |coordinator| coordinator.groups().map(|(id, _)| id.to_owned()).collect())
+    }
+
     /// All coordinators that are ready.
     pub(super) fn coordinators(&self) -> impl Iterator<Item = &GroupCoordinator> {
         self.groups.seats.iter().map(|(_, coordinator)| coordinator)
@@ -307,6 +320,7 @@ impl State {
             while let Some((coordinator, at)) = self.coordinator_at::<GroupCoordinator>(now, partition) {
                 let Some(decision) = coordinator.handle_timeout(&at) else { break };
                 self.carry_out_at(now, partition, decision);
+                self.notice_groups_at(partition);
             }
         }
     }

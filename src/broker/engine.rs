@@ -364,6 +364,7 @@ impl Engine {
             }
             let Some(watch) = self.state.take_touched() else { return };
             if let Watch::Partition(topic, partition) = watch {
+                self.state.notice_partition(topic, partition);
                 self.state.follow::<GroupCoordinator>(now, topic, partition);
             }
             for connection in self.purgatory.watching(watch) {

@@ -12,6 +12,7 @@
 
 mod api;
 mod authorized;
+mod changes;
 mod command;
 mod configs;
 mod control;

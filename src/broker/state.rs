@@ -2,6 +2,7 @@
 //!
 //! Not here: connections and waiting requests; those are the engine's. How topics come and go is in `topics`.
 
+use super::changes::Changes;
 use super::control::Aftermath;
 use super::effects::Groups;
 use super::engine::EngineConfig;
@@ -51,6 +52,7 @@ pub(crate) struct State {
     pub(super) replication: Replication,
     pub(super) reassignments: BTreeMap<PartitionKey, Reassignment>,
     pub(super) aftermath: Vec<Aftermath>,
+    pub(super) changes: Changes,
     /// When logs were last cleaned.
     pub(super) cleaned_at: Instant,
     pub(super) next_retention: Instant,
@@ -80,6 +82,7 @@ impl State {
             replication: Replication::new(config.seed),
             reassignments: BTreeMap::new(),
             aftermath: Vec::new(),
+            changes: Changes::default(),
             cleaned_at: Instant::START,
             next_retention: Instant::START,
             next_compaction: Instant::START,

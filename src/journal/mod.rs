@@ -1,8 +1,15 @@
-//! The one account of what happened: connections, requests, answers.
+//! The one account of what happened: connections, requests, answers, commands, changes of state.
 //!
-//! Not here: deciding anything. The journal keeps what it is told, in order, within a bound.
+//! Not here: deciding anything. The journal keeps what it is told, in order, within a bound: when one of its
+//! [limits](JournalLimits) is passed, the oldest entries go first, and [`Journal::dropped`] counts them.
 
+mod filter;
+mod json_lines;
 mod render;
+
+pub use filter::EventKind;
+pub use filter::Filter;
+pub use json_lines::InvalidLine;
 
 use crate::base::BrokerId;
 use crate::base::ConnectionId;
@@ -46,7 +53,7 @@ const VALUE_RATIO: usize = 8;
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its number, from 0, without gaps.
+    /// Its number, from 0; without gaps unless entries were selected.
     pub sequence: u64,
     /// When, since the cluster's start.
     pub at: Instant,
@@ -134,6 +141,26 @@ pub enum Event {
         /// What: `running`, `paused`, `down`, `fenced`, `unfenced`, `registered`, `unregistered`.
         state: Arc<str>,
     },
+    /// More of a partition can be read, or less after an unclean election. Noted only when that was asked for.
+    HighWatermark {
+        /// The topic.
+        topic: TopicName,
+        /// The partition.
+        partition: PartitionIndex,
+        /// Below this, records are replicated.
+        high_watermark: Offset,
+    },
+    /// A group has gone from one state to another, or into another generation or epoch.
+    Group {
+        /// The group's id.
+        group: Arc<str>,
+        /// The state, by Kafka's name; `Dead` when the group is gone.
+        state: Arc<str>,
+        /// The generation of a classic group, the epoch of one of KIP-848.
+        generation: i32,
+        /// How many members it has.
+        members: usize,
+    },
     /// A command of the test itself, in words.
     Command(Arc<str>),
 }
@@ -213,7 +240,7 @@ impl Journal {
 
     /// The request with this sequence number, if it is still kept.
     pub fn request(&self, sequence: u64) -> Option<&RequestEntry> {
-        let at = usize::try_from(sequence.checked_sub(self.dropped())?).ok()?;
+        let at = self.entries.binary_search_by_key(&sequence, |entry| entry.sequence).ok()?;
         match &self.entries.get(at)?.event {
             Event::Request(request) => Some(request),
             _ => None,

@@ -5,7 +5,23 @@ use super::Journal;
 use std::fmt::Write as _;
 
 impl Journal {
-    /// One line per entry: number, time since the start, what happened.
+    /// One line per entry, in columns: its number, the time since the cluster's start, and what happened in words
+    /// that begin with what it happened to:
+    ///
+    /// | | |
+    /// |---|---|
+    /// | `connection 1 from … to broker 2` | it begins |
+    /// | `connection 1 ended: …` | it ends |
+    /// | `connection 1 broker 2 Fetch v17 #5 from "app" {…}` | a request: API, version, correlation id, client id, body |
+    /// | `answer to 12 {…}` | the answer to the request with this number |
+    /// | `no answer to 12` | that request is done and has no answer (`acks=0`) |
+    /// | `orders-0 leader 2 epoch 3 ISR [2, 3]` | an election; `, unclean` behind it when records may be lost |
+    /// | `orders-0 ISR [2]` | another ISR |
+    /// | `orders-0 broker 1 truncated from 9 to 7` | a replica has lost records |
+    /// | `orders-0 high watermark 7` | if [that was asked for](crate::ClusterBuilder::note_high_watermarks) |
+    /// | `broker 1 down` | something has become of a broker |
+    /// | `group g Stable generation 3 members 2` | a group has another state or generation |
+    /// | `command: …` | a test's own hand |
     ///
     /// Requests and answers are shown as JSON by field name; records in them are counted, not shown.
     pub fn render(&self) -> String {
@@ -43,6 +59,12 @@ impl Journal {
                     writeln!(text, "{topic}-{partition} broker {broker} truncated from {from} to {to}")
                 }
                 Event::Broker { broker, state } => writeln!(text, "broker {broker} {state}"),
+                Event::HighWatermark { topic, partition, high_watermark } => {
+                    writeln!(text, "{topic}-{partition} high watermark {high_watermark}")
+                }
+                Event::Group { group, state, generation, members } => {
+                    writeln!(text, "group {group} {state} generation {generation} members {members}")
+                }
                 Event::Command(command) => writeln!(text, "command: {command}"),
             }
             .expect(INFALLIBLE);

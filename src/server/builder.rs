@@ -54,6 +54,7 @@ pub struct ClusterBuilder {
     journal: JournalLimits,
     wait_deadline: Duration,
     coordinator_load_time: Duration,
+    note_high_watermarks: bool,
     restored: Option<SavedCluster>,
 }
 
@@ -73,6 +74,7 @@ impl Default for ClusterBuilder {
             journal: JournalLimits::default(),
             wait_deadline: Duration::from_secs(10),
             coordinator_load_time: Duration::ZERO,
+            note_high_watermarks: false,
             restored: None,
         }
     }
@@ -162,6 +164,12 @@ impl ClusterBuilder {
         self
     }
 
+    /// Notes every move of a high watermark in the journal as well.
+    pub fn note_high_watermarks(mut self) -> Self {
+        self.note_high_watermarks = true;
+        self
+    }
+
     /// Sets how long [`Cluster::wait_until`] waits. Ten seconds, real or virtual, unless told otherwise.
     pub fn wait_deadline(mut self, deadline: Duration) -> Self {
         self.wait_deadline = deadline;
@@ -228,6 +236,7 @@ impl ClusterBuilder {
             journal: self.journal,
         })
         .map_err(Error::Config)?;
+        engine.note_high_watermarks(self.note_high_watermarks);
         if !self.coordinator_load_time.is_zero() {
             let ms = u32::try_from(self.coordinator_load_time.as_millis()).unwrap_or(u32::MAX);
             engine.set_coordinator_load_time(clock.now(), ms);

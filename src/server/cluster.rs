@@ -18,6 +18,8 @@ use crate::base::Timestamp;
 use crate::broker::ClusterSnapshot;
 use crate::broker::PartitionSnapshot;
 use crate::config::NewTopic;
+use crate::journal::Filter;
+use crate::journal::Journal;
 use crate::net::Endpoint;
 use crate::net::Transport;
 use std::path::Path;
@@ -189,7 +191,15 @@ impl Cluster {
         Exchange::all(&self.shell.look(|engine, _| engine.journal().clone()))
     }
 
-    /// The journal as text, one line per entry.
+    /// The part of the journal that a filter wants, as data.
+    ///
+    /// Write it with [`Journal::to_json_lines`] and read it again with [`Journal::from_json_lines`].
+    pub fn recorded(&self, filter: &Filter) -> Journal {
+        // Copied first: nobody should have to wait while it is filtered.
+        self.shell.look(|engine, _| engine.journal().clone()).select(filter)
+    }
+
+    /// The journal as text, one line per entry: see [`Journal::render`].
     pub fn journal(&self) -> String {
         self.shell.look(|engine, _| engine.journal().clone()).render()
     }

@@ -6,6 +6,7 @@ mod cluster;
 mod endings;
 mod group_admin;
 mod hostile;
+mod journal;
 mod peer;
 mod transactions;
 mod virtual_time;
