@@ -43,7 +43,7 @@ pub(super) struct Router {
     slots: Mutex<BTreeMap<(Lane, String), Arc<Slot>>>,
     next_lane: AtomicU64,
     next_producer: AtomicU64,
-    next_member: AtomicU64,
+    next_consumer: AtomicU64,
     metadata: watch::Sender<Arc<Metadata>>,
     tracked: Mutex<BTreeSet<TopicName>>,
     /// Held while metadata is being asked for, so that one question is enough for all who want to know.
@@ -119,7 +119,7 @@ impl Router {
             slots: Mutex::default(),
             next_producer: AtomicU64::new(0),
             next_lane: AtomicU64::new(1),
-            next_member: AtomicU64::new(0),
+            next_consumer: AtomicU64::new(0),
             metadata: watch::Sender::new(Arc::default()),
             tracked: Mutex::default(),
             refreshing: tokio::sync::Mutex::new(Refreshing { at: None, failures: 0 }),
@@ -156,9 +156,9 @@ impl Router {
 
     // --- connections
 
-    /// A number for each member of a group that this client is.
-    pub(super) fn next_member(&self) -> u64 {
-        self.next_member.fetch_add(1, Ordering::Relaxed)
+    /// A number for each consumer of this client.
+    pub(super) fn next_consumer(&self) -> u64 {
+        self.next_consumer.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Connections of somebody's own.

@@ -1,7 +1,7 @@
 //! Groups of our own consumers on our own cluster, in memory on virtual time.
 
 use rehearsal::client::{
-    Assignor, Client, Consumer, ConsumerBuilder, CooperativeStickyAssignor, OffsetReset, RangeAssignor,
+    Assignor, Client, Consumer, ConsumerBuilder, CooperativeStickyAssignor, GroupProtocol, OffsetReset, RangeAssignor,
     RoundRobinAssignor, StickyAssignor,
 };
 use rehearsal::{Cluster, Record};
@@ -22,10 +22,6 @@ fn fill(cluster: &Cluster, partitions: i32, values: std::ops::Range<i32>) {
     for value in values {
         cluster.seed("t", [Record::new(value.to_string()).partition(value % partitions)]).unwrap();
     }
-}
-
-fn strategy(assignor: impl Assignor + 'static) -> [Arc<dyn Assignor>; 1] {
-    [Arc::new(assignor)]
 }
 
 async fn member(cluster: &Cluster, settings: impl FnOnce(ConsumerBuilder) -> ConsumerBuilder) -> Consumer {
@@ -74,31 +70,41 @@ async fn a_single_member_reads_everything_commits_and_goes_on_where_it_was() {
     assert_eq!(values, [40, 41, 42, 43]);
 }
 
+/// Both protocols, and in the classic one each assignor.
+fn ways() -> Vec<(&'static str, Box<dyn Fn(ConsumerBuilder) -> ConsumerBuilder>)> {
+    fn classic(assignor: impl Assignor + 'static) -> Box<dyn Fn(ConsumerBuilder) -> ConsumerBuilder> {
+        let assignor: Arc<dyn Assignor> = Arc::new(assignor);
+        Box::new(move |builder| builder.partition_assignment_strategy([Arc::clone(&assignor)]))
+    }
+    vec![
+        ("range", classic(RangeAssignor)),
+        ("roundrobin", classic(RoundRobinAssignor)),
+        ("sticky", classic(StickyAssignor)),
+        ("cooperative-sticky", classic(CooperativeStickyAssignor)),
+        ("KIP-848", Box::new(|builder| builder.group_protocol(GroupProtocol::Consumer))),
+    ]
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_members_share_a_topic_and_one_inherits_it() {
-    async fn check(assignor: [Arc<dyn Assignor>; 1]) {
+    for (way, settings) in ways() {
         let cluster = cluster(4).await;
-        let settings = |builder: ConsumerBuilder| builder.partition_assignment_strategy(assignor.clone());
-        let mut one = member(&cluster, settings).await;
+        let mut one = member(&cluster, &settings).await;
         drain(&mut one, 100).await;
-        assert_eq!(indexes(&one), [0, 1, 2, 3]);
-        let mut two = member(&cluster, settings).await;
-        tokio::join!(drain(&mut one, 10_000), drain(&mut two, 10_000));
+        assert_eq!(indexes(&one), [0, 1, 2, 3], "{way}");
+        let mut two = member(&cluster, &settings).await;
+        tokio::join!(drain(&mut one, 20_000), drain(&mut two, 20_000));
         let first = indexes(&one);
-        assert_eq!((first.len(), indexes(&two).len()), (2, 2), "{assignor:?}");
-        assert!(indexes(&two).iter().all(|index| !first.contains(index)), "{assignor:?}");
+        assert_eq!((first.len(), indexes(&two).len()), (2, 2), "{way}");
+        assert!(indexes(&two).iter().all(|index| !first.contains(index)), "{way}");
         fill(&cluster, 4, 0..40);
         let (ones, twos) = tokio::join!(drain(&mut one, 1_000), drain(&mut two, 1_000));
-        assert_eq!((ones.len(), twos.len()), (20, 20));
-        assert!(ones.iter().all(|value| first.contains(&(value % 4))));
+        assert_eq!((ones.len(), twos.len()), (20, 20), "{way}");
+        assert!(ones.iter().all(|value| first.contains(&(value % 4))), "{way}");
         two.close().await.unwrap();
-        drain(&mut one, 10_000).await;
-        assert_eq!(indexes(&one), [0, 1, 2, 3]);
+        drain(&mut one, 20_000).await;
+        assert_eq!(indexes(&one), [0, 1, 2, 3], "{way}");
         one.close().await.unwrap();
-        assert_eq!(cluster.group("g").lag("t"), 0, "{assignor:?}");
+        assert_eq!(cluster.group("g").lag("t"), 0, "{way}");
     }
-    check(strategy(RangeAssignor)).await;
-    check(strategy(RoundRobinAssignor)).await;
-    check(strategy(StickyAssignor)).await;
-    check(strategy(CooperativeStickyAssignor)).await;
 }

@@ -10,6 +10,7 @@ use super::super::group::offsets::Offsets;
 use super::super::legal;
 use super::super::routing::Router;
 use super::super::routing::lock;
+use super::super::transaction::GroupMetadata;
 use super::super::transaction::OffsetAndMetadata;
 use super::Consumer;
 use super::ConsumerRecord;
@@ -43,12 +44,12 @@ pub(super) struct Link {
 
 impl Link {
     /// Starts the task, if there is a group.
-    pub(super) fn start(router: &Arc<Router>, shared: &Arc<Shared>) -> Option<Self> {
+    pub(super) fn start(number: u64, router: &Arc<Router>, shared: &Arc<Shared>) -> Option<Self> {
         if shared.settings.group.group_id.is_empty() {
             return None;
         }
         let (commands, incoming) = mpsc::unbounded_channel();
-        tokio::spawn(Member::new(Arc::clone(router), Arc::clone(shared), incoming).run());
+        tokio::spawn(Member::new(number, Arc::clone(router), Arc::clone(shared), incoming).run());
         Some(Self { commands, subscribed: false, listener: None })
     }
 
@@ -319,6 +320,9 @@ impl Consumer {
             if lost {
                 commits.clear();
             }
+            if let Some(interceptor) = &self.router.settings.interceptor {
+                interceptor.on_released(self.number, &self.shared.settings.group.group_id, &revoked, lost);
+            }
             revoked.iter().for_each(|partition| state.remove(partition));
         }
         target.retain(|partition| lost || !owned.contains(partition));
@@ -328,6 +332,10 @@ impl Consumer {
             for partition in &assigned {
                 self.router.track(&partition.topic);
                 state.place(partition.clone(), StartFrom::Committed);
+            }
+            if let Some(interceptor) = &self.router.settings.interceptor {
+                let group_id = &self.shared.settings.group.group_id;
+                interceptor.on_assigned(self.number, group_id, state.attention.identity.generation, &assigned);
             }
             let mut rebalance = Rebalance { state: &mut state, commits: &mut commits };
             if let Some(listener) = &mut link.listener {
@@ -366,6 +374,31 @@ impl Consumer {
         };
         link.send(command);
         Ok(())
+    }
+
+    /// The group's id, if there is a group.
+    pub(super) fn group_id(&self) -> Option<&str> {
+        Some(&*self.shared.settings.group.group_id).filter(|id| !id.is_empty())
+    }
+
+    /// As whom it commits at this moment, for a transaction that takes its offsets along; `None` without a group.
+    ///
+    /// It is to be asked for each transaction anew: it changes with each rebalance.
+    pub fn group_metadata(&self) -> Option<GroupMetadata> {
+        let group_id = self.link.as_ref().map(|_| self.shared.settings.group.group_id.clone())?;
+        let identity = lock(&self.shared.state).attention.identity.clone();
+        let group_instance_id = self.shared.settings.group.instance_id.clone();
+        let mut metadata = GroupMetadata { group_instance_id, ..GroupMetadata::new(group_id) };
+        if identity.generation >= 0 {
+            (metadata.generation_id, metadata.member_id) = (identity.generation, identity.member_id);
+        }
+        Some(metadata)
+    }
+
+    /// What to commit for all assigned partitions if everything that was handed out has been processed.
+    pub fn positions(&self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+        self.put_away_position();
+        positions(&lock(&self.shared.state))
     }
 
     /// What can commit while records are read.

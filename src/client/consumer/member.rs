@@ -163,7 +163,10 @@ struct Watchdog {
 /// A commit on its way.
 #[derive(Debug)]
 struct Pending {
+    /// What is not committed yet.
     offsets: Offsets,
+    /// All that was asked for.
+    all: Offsets,
     reply: Option<oneshot::Sender<Result<()>>>,
     deadline: Instant,
     identity: Identity,
@@ -195,6 +198,7 @@ enum Done {
 }
 
 pub(super) struct Member {
+    number: u64,
     router: Arc<Router>,
     shared: Arc<Shared>,
     config: Arc<GroupConfig>,
@@ -220,13 +224,19 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(router: Arc<Router>, shared: Arc<Shared>, commands: mpsc::UnboundedReceiver<Command>) -> Self {
+    pub(super) fn new(
+        number: u64,
+        router: Arc<Router>,
+        shared: Arc<Shared>,
+        commands: mpsc::UnboundedReceiver<Command>,
+    ) -> Self {
         let config = Arc::new(shared.settings.group.clone());
         let now = Instant::now();
-        let (client, number) = (router.settings.number, router.next_member());
+        let client = router.settings.number;
         let rng = router.settings.seed.stream(&format!("client/group/{}/{client}/{number}", config.group_id));
         let membership = Membership::new(&config, now, rng);
         Self {
+            number,
             coordinator: Arc::new(Coordinator::new(Arc::clone(&router), config.group_id.clone())),
             lane: router.open_lane(),
             metadata: router.watch(),
@@ -578,6 +588,7 @@ impl Member {
         };
         let identity = self.membership.identity();
         self.commits.push_back(Pending {
+            all: offsets.clone(),
             offsets,
             reply,
             deadline: now + patience,
@@ -687,6 +698,11 @@ impl Member {
         let Some(pending) = self.commits.pop_front() else { return };
         self.commit_at = Instant::now();
         let result = pending.error.map_or(result, Err);
+        if let Some(interceptor) = &self.router.settings.interceptor {
+            let offsets =
+                pending.all.iter().map(|(partition, position)| (partition.clone(), position.offset)).collect();
+            interceptor.on_commit(self.number, &self.config.group_id, &offsets, &result);
+        }
         if let Err(error) = &result {
             if pending.reply.is_none() {
                 tracing::warn!(group = &*self.config.group_id, %error, "a commit failed");

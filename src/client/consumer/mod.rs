@@ -86,6 +86,8 @@ use tokio::time::Instant;
 /// ```
 #[derive(Debug)]
 pub struct Consumer {
+    /// Which one of its client it is.
+    number: u64,
     router: Arc<Router>,
     shared: Arc<Shared>,
     /// What is being handed out.
@@ -118,8 +120,9 @@ impl Consumer {
         let shared =
             Arc::new(Shared { state: Mutex::default(), wake: Notify::new(), pulse: Pulse::default(), settings });
         tokio::spawn(Fetcher::new(Arc::clone(&shared), Arc::clone(&router)).run());
-        let link = Link::start(&router, &shared);
-        Self { router, shared, current: None, link, target: None }
+        let number = router.next_consumer();
+        let link = Link::start(number, &router, &shared);
+        Self { number, router, shared, current: None, link, target: None }
     }
 
     /// Reads these partitions from now on, and no others. A subscription ends.
@@ -257,7 +260,7 @@ impl Consumer {
             Ok(Some(opened)) => {
                 let (topic, partition) = (chunk.partition.topic.clone(), chunk.partition.partition);
                 let record = opened.record;
-                Some(Ok(ConsumerRecord {
+                let record = ConsumerRecord {
                     topic,
                     partition,
                     offset: record.offset,
@@ -267,7 +270,11 @@ impl Consumer {
                     key: record.key,
                     value: record.value,
                     headers: record.headers,
-                }))
+                };
+                if let Some(interceptor) = &self.router.settings.interceptor {
+                    interceptor.on_consume(self.number, self.group_id(), &record);
+                }
+                Some(Ok(record))
             }
             Ok(None) => {
                 self.put_away();
