@@ -43,6 +43,7 @@ pub(super) struct Router {
     slots: Mutex<BTreeMap<(Lane, String), Arc<Slot>>>,
     next_lane: AtomicU64,
     next_producer: AtomicU64,
+    next_member: AtomicU64,
     metadata: watch::Sender<Arc<Metadata>>,
     tracked: Mutex<BTreeSet<TopicName>>,
     /// Held while metadata is being asked for, so that one question is enough for all who want to know.
@@ -118,6 +119,7 @@ impl Router {
             slots: Mutex::default(),
             next_producer: AtomicU64::new(0),
             next_lane: AtomicU64::new(1),
+            next_member: AtomicU64::new(0),
             metadata: watch::Sender::new(Arc::default()),
             tracked: Mutex::default(),
             refreshing: tokio::sync::Mutex::new(Refreshing { at: None, failures: 0 }),
@@ -136,6 +138,11 @@ impl Router {
         Arc::clone(&self.metadata.borrow())
     }
 
+    /// What is known of the cluster, and each change of it.
+    pub(super) fn watch(&self) -> watch::Receiver<Arc<Metadata>> {
+        self.metadata.subscribe()
+    }
+
     /// The delay before a request is tried again that has failed `failures` times before.
     pub(super) fn retry_delay(&self, failures: u32) -> Duration {
         let (min, max) = self.settings.retry_backoff;
@@ -148,6 +155,11 @@ impl Router {
     }
 
     // --- connections
+
+    /// A number for each member of a group that this client is.
+    pub(super) fn next_member(&self) -> u64 {
+        self.next_member.fetch_add(1, Ordering::Relaxed)
+    }
 
     /// Connections of somebody's own.
     pub(super) fn open_lane(&self) -> Lane {

@@ -13,6 +13,8 @@ use crate::net::Endpoint;
 use crate::net::Transport;
 use bytestring::ByteString;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -38,6 +40,8 @@ pub(super) struct Settings {
     pub(super) allow_auto_create_topics: bool,
     pub(super) response_bytes_max: usize,
     pub(super) seed: Seed,
+    /// What makes this client's ids different from those of others with the same seed.
+    pub(super) number: u64,
     pub(super) clock: Clock,
     pub(super) interceptor: Option<Arc<dyn Interceptor>>,
 }
@@ -58,6 +62,7 @@ impl Default for ClientBuilder {
             allow_auto_create_topics: true,
             response_bytes_max: 256 * 1024 * 1024,
             seed: Seed(0),
+            number: 0,
             clock: Clock::System,
             interceptor: None,
         };
@@ -179,6 +184,14 @@ impl ClientBuilder {
             }
             Transport::Memory(_) => Seed(0),
         });
+        self.settings.number = match &self.settings.transport {
+            Transport::Tcp => {
+                static CLIENTS: AtomicU64 = AtomicU64::new(0);
+                let now = u64::try_from(Clock::System.now().0).unwrap_or(0);
+                now << 20 ^ u64::from(std::process::id()) << 44 ^ CLIENTS.fetch_add(1, Ordering::Relaxed)
+            }
+            Transport::Memory(network) => network.next_client(),
+        };
         let deadline = Instant::now() + self.settings.api_timeout;
         let router = Router::new(self.settings);
         let refresh = |known: Arc<super::metadata::Metadata>| {

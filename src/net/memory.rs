@@ -36,6 +36,7 @@ pub struct Network {
 struct NetworkState {
     listeners: BTreeMap<String, mpsc::Sender<Stream>>,
     dialed: u64,
+    clients: u64,
 }
 
 /// A bound address.
@@ -50,6 +51,13 @@ impl Network {
     /// A world without any listener.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A number for each client of this world, from 1: what must differ between clients of one seed follows from it.
+    pub fn next_client(&self) -> u64 {
+        let mut state = lock(&self.state);
+        state.clients += 1;
+        state.clients
     }
 
     pub(super) fn listen(&self, address: &str) -> io::Result<NetworkListener> {

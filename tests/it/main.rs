@@ -5,6 +5,7 @@ mod client;
 mod cluster;
 mod endings;
 mod group_admin;
+mod groups;
 mod hostile;
 mod peer;
 mod transactions;

@@ -340,7 +340,8 @@ impl Fetcher {
                         }
                     },
                     ErrorCode::OFFSET_OUT_OF_RANGE => {
-                        state.on_out_of_range(&partition, generation, self.shared.settings.reset, error())
+                        let reset = self.shared.settings.reset.spec(self.router.settings.clock.now());
+                        state.on_out_of_range(&partition, generation, reset, error())
                     }
                     code if code.is_retriable() => {
                         let current = &row.data.current_leader;

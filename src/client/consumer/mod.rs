@@ -1,36 +1,45 @@
-//! Consuming records of assigned partitions.
+//! Consuming records: of partitions that the user names, or of those that a group gives to this consumer.
 //!
-//! Not here: groups, until the broker has them.
+//! Not here: how members of a group come to an agreement; that is [`super::group`].
 
+mod builder;
 mod fetcher;
+mod group;
 mod isolation;
+mod member;
 mod position;
+mod record;
 mod session;
 
 #[cfg(test)]
 mod tests;
 
+pub use builder::ConsumerBuilder;
+pub use builder::OffsetReset;
+pub use builder::StartFrom;
+pub use group::Committer;
+pub use group::Message;
+pub use group::MessageStream;
+pub use group::Rebalance;
+pub use group::RebalanceListener;
 pub use isolation::IsolationLevel;
+pub use record::ConsumerRecord;
 
 use super::TopicPartition;
 use super::error::Error;
 use super::error::Result;
+use super::group::membership::Target;
 use super::legal;
 use super::routing::Router;
 use super::routing::lock;
-use crate::base::LeaderEpoch;
 use crate::base::Offset;
-use crate::base::PartitionIndex;
 use crate::base::Timestamp;
-use crate::base::TopicName;
 use crate::wire::ApiKey;
-use crate::wire::batch::Header;
-use crate::wire::batch::RECORDS_BYTES_MAX;
-use crate::wire::batch::TimestampType;
-use bytes::Bytes;
-use fetcher::FETCH_WAIT_DEFAULT;
+use builder::Settings;
 use fetcher::Fetcher;
 use futures_core::Stream;
+use group::Link;
+use member::Pulse;
 use position::Chunk;
 use position::State;
 use std::future::poll_fn;
@@ -43,7 +52,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Reads records from the partitions that it is given.
+/// Reads records from the partitions that it is given, by its user or by its group.
 ///
 /// Fetching goes on while records are processed: one long poll for each broker, and at most `prefetch_bytes` in
 /// memory. Records of a partition come in the order of their offsets.
@@ -59,32 +68,32 @@ use tokio::time::Instant;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// In a group, what moves to another member is given up when the next record is asked for, not in the midst of
+/// processing one: a record counts as processed as soon as the next one is asked for. Who takes longer than
+/// `max.poll.interval.ms` for one is put out of the group.
+/// ```no_run
+/// # async fn example(client: rehearsal::client::Client) -> rehearsal::client::Result<()> {
+/// let mut consumer = client.consumer().group_id("shipping").build();
+/// consumer.subscribe(["orders"])?;
+/// for _ in 0..10 {
+///     let order = consumer.recv().await?;
+///     println!("{}-{} at {}", order.topic, order.partition, order.offset);
+/// }
+/// consumer.close().await?; // commits, and leaves the group
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Consumer {
     router: Arc<Router>,
     shared: Arc<Shared>,
     /// What is being handed out.
     current: Option<Chunk>,
-}
-
-/// Settings of a [`Consumer`]. Each is called as Kafka calls it, and its default is Kafka's unless it says otherwise.
-#[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until `build` is called"]
-pub struct ConsumerBuilder {
-    router: Arc<Router>,
-    settings: Settings,
-}
-
-#[derive(Clone, Debug)]
-struct Settings {
-    fetch_bytes_min: usize,
-    fetch_bytes_max: usize,
-    partition_bytes_max: usize,
-    prefetch_bytes: usize,
-    decompressed_bytes_max: usize,
-    fetch_wait_max: Duration,
-    reset: OffsetReset,
-    isolation: IsolationLevel,
+    /// The way to the task that is a member of the group.
+    link: Option<Link>,
+    /// What the group has said and has not been done yet.
+    target: Option<Target>,
 }
 
 /// What the consumer and its fetching task share.
@@ -93,143 +102,34 @@ struct Shared {
     state: Mutex<State>,
     /// There may be something to fetch.
     wake: Notify,
+    pulse: Pulse,
     settings: Settings,
 }
 
-/// From where a partition is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartFrom {
-    /// From the log's beginning.
-    Earliest,
-    /// From the next record that is written.
-    Latest,
-    /// From this offset.
-    Offset(Offset),
-    /// From the first record that is not older; from the next one if all are.
-    Timestamp(Timestamp),
-}
-
-/// What happens when an offset is not in the log: `auto.offset.reset`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum OffsetReset {
-    /// The log's beginning is read.
-    Earliest,
-    /// The next record that is written is read.
-    #[default]
-    Latest,
-    /// The user is told, and the partition waits for a seek.
-    None,
-}
-
-/// A record that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConsumerRecord {
-    /// The topic.
-    pub topic: TopicName,
-    /// The partition.
-    pub partition: PartitionIndex,
-    /// The offset.
-    pub offset: Offset,
-    /// The record's time.
-    pub timestamp: Timestamp,
-    /// Whose time it is.
-    pub timestamp_type: TimestampType,
-    /// The epoch of the leader that appended it.
-    pub leader_epoch: LeaderEpoch,
-    /// The key.
-    pub key: Option<Bytes>,
-    /// The value.
-    pub value: Option<Bytes>,
-    /// The headers, in order.
-    pub headers: Vec<Header>,
-}
-
-impl ConsumerBuilder {
-    pub(super) const fn new(router: Arc<Router>) -> Self {
-        let settings = Settings {
-            fetch_bytes_min: 1,
-            fetch_bytes_max: 50 * 1024 * 1024,
-            partition_bytes_max: 1024 * 1024,
-            prefetch_bytes: 64 * 1024 * 1024,
-            decompressed_bytes_max: RECORDS_BYTES_MAX,
-            fetch_wait_max: FETCH_WAIT_DEFAULT,
-            reset: OffsetReset::Latest,
-            isolation: IsolationLevel::ReadUncommitted,
-        };
-        Self { router, settings }
-    }
-
-    /// What happens when an offset is not in the log (the latest is taken).
-    pub const fn auto_offset_reset(mut self, reset: OffsetReset) -> Self {
-        self.settings.reset = reset;
-        self
-    }
-
-    /// Which records are seen (all).
-    ///
-    /// With [`IsolationLevel::ReadCommitted`] the end of a partition is where the first open transaction begins, for
-    /// [`StartFrom::Latest`] and [`Consumer::lag`] as well.
-    pub const fn isolation_level(mut self, isolation: IsolationLevel) -> Self {
-        self.settings.isolation = isolation;
-        self
-    }
-
-    /// How many bytes a broker waits for before it answers (1).
-    pub const fn fetch_min_bytes(mut self, bytes: usize) -> Self {
-        self.settings.fetch_bytes_min = bytes;
-        self
-    }
-
-    /// How many bytes a broker answers with at most, unless one batch alone is larger (50 MiB).
-    pub const fn fetch_max_bytes(mut self, bytes: usize) -> Self {
-        self.settings.fetch_bytes_max = bytes;
-        self
-    }
-
-    /// How many of them at most are of one partition, unless one batch alone is larger (1 MiB).
-    pub const fn max_partition_fetch_bytes(mut self, bytes: usize) -> Self {
-        self.settings.partition_bytes_max = bytes;
-        self
-    }
-
-    /// How long a broker waits at most (500 ms).
-    pub const fn fetch_max_wait(mut self, wait: Duration) -> Self {
-        self.settings.fetch_wait_max = wait;
-        self
-    }
-
-    /// How many bytes may lie in memory or be under way before they are handed out (64 MiB), give or take one batch
-    /// for each broker.
-    pub const fn prefetch_bytes(mut self, bytes: usize) -> Self {
-        self.settings.prefetch_bytes = if bytes == 0 { 1 } else { bytes };
-        self
-    }
-
-    /// How large one batch may become when it is decompressed, in bytes (100 MiB).
-    pub const fn decompressed_bytes_max(mut self, bytes: usize) -> Self {
-        self.settings.decompressed_bytes_max = bytes;
-        self
-    }
-
-    /// Starts the consumer, whose fetching is done by a task of the current Tokio runtime.
-    ///
-    /// # Panics
-    /// Outside of a Tokio runtime.
-    pub fn build(self) -> Consumer {
-        let shared = Arc::new(Shared { state: Mutex::default(), wake: Notify::new(), settings: self.settings });
-        tokio::spawn(Fetcher::new(Arc::clone(&shared), Arc::clone(&self.router)).run());
-        Consumer { router: self.router, shared, current: None }
-    }
+/// What there is for the user.
+enum Event {
+    Record(ConsumerRecord),
+    /// Partitions are given or taken.
+    Rebalance,
 }
 
 impl Consumer {
-    /// Reads these partitions from now on, and no others.
+    fn new(router: Arc<Router>, settings: Settings) -> Self {
+        let shared =
+            Arc::new(Shared { state: Mutex::default(), wake: Notify::new(), pulse: Pulse::default(), settings });
+        tokio::spawn(Fetcher::new(Arc::clone(&shared), Arc::clone(&router)).run());
+        let link = Link::start(&router, &shared);
+        Self { router, shared, current: None, link, target: None }
+    }
+
+    /// Reads these partitions from now on, and no others. A subscription ends.
     pub fn assign(&mut self, partitions: impl IntoIterator<Item = (TopicPartition, StartFrom)>) {
+        self.unsubscribe();
         let partitions: Vec<_> = partitions.into_iter().collect();
         partitions.iter().for_each(|(partition, _)| self.router.track(&partition.topic));
         self.current = None;
         lock(&self.shared.state).assign(partitions);
-        self.shared.wake.notify_one();
+        self.look_up();
     }
 
     /// Reads all partitions of a topic from now on, and no others.
@@ -256,8 +156,11 @@ impl Consumer {
     /// Cancel safe: no record is lost. After an error the other partitions can be read on.
     ///
     /// # Errors
-    /// [`Error`], once for each partition that cannot be read.
+    /// [`Error`], once for each partition that cannot be read; and each time when the group does not want this member.
     pub async fn recv(&mut self) -> Result<ConsumerRecord> {
+        // Whoever stops waiting is away from then on.
+        let shared = Arc::clone(&self.shared);
+        let _away = shared.pulse.leave_later();
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
@@ -267,40 +170,118 @@ impl Consumer {
     /// As [`Consumer::recv`].
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<ConsumerRecord>> {
         loop {
-            if let Some(chunk) = &mut self.current {
-                match chunk.next_record(self.shared.settings.decompressed_bytes_max) {
-                    Ok(Some(opened)) => {
-                        let (topic, partition) = (chunk.partition.topic.clone(), chunk.partition.partition);
-                        let record = opened.record;
-                        return Poll::Ready(Ok(ConsumerRecord {
-                            topic,
-                            partition,
-                            offset: record.offset,
-                            timestamp: record.timestamp,
-                            timestamp_type: opened.timestamp_type,
-                            leader_epoch: opened.leader_epoch,
-                            key: record.key,
-                            value: record.value,
-                            headers: record.headers,
-                        }));
-                    }
-                    Ok(None) => self.put_away(),
-                    Err(error) => {
-                        let reason = format!("the records of {} at offset {}: {error}", chunk.partition, chunk.next);
-                        let partition = chunk.partition.clone();
-                        self.put_away();
-                        let mut state = lock(&self.shared.state);
-                        if let Some(position) = state.partitions.get_mut(&partition) {
-                            position.halted = true;
-                        }
-                        return Poll::Ready(Err(Error::protocol(ApiKey::Fetch, reason)));
-                    }
+            match self.poll_event(cx) {
+                Poll::Ready(Ok(Event::Record(record))) => return Poll::Ready(Ok(record)),
+                Poll::Ready(Ok(Event::Rebalance)) => self.rebalance(None),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Waits for a record, and takes as many more as are there, up to `max`; none when nothing came within `timeout`.
+    ///
+    /// # Errors
+    /// As [`Consumer::recv`]; what was taken before an error is not lost by it.
+    pub async fn poll_batch(&mut self, max: usize, timeout: Duration) -> Result<Vec<ConsumerRecord>> {
+        let mut records = Vec::new();
+        match tokio::time::timeout(timeout, self.recv()).await {
+            Ok(first) if max > 0 => records.push(first?),
+            _ => return Ok(records),
+        }
+        while records.len() < max && !self.shared.pulse.is_called() {
+            // Nothing is waited for here, nor does an error spoil what there is: it comes next time.
+            match self.next_at_hand() {
+                Some(record) => records.push(record),
+                None => break,
+            }
+        }
+        Ok(records)
+    }
+
+    /// The next thing that the user has to know.
+    fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Result<Event>> {
+        self.shared.pulse.enter();
+        let event = self.poll_next_event(cx);
+        if event.is_ready() {
+            self.shared.pulse.leave();
+        }
+        event
+    }
+
+    fn poll_next_event(&mut self, cx: &Context<'_>) -> Poll<Result<Event>> {
+        loop {
+            if self.shared.pulse.is_called() {
+                if let Some(event) = self.attend() {
+                    return Poll::Ready(event);
                 }
             }
-            match lock(&self.shared.state).take(cx.waker()) {
-                Some(Ok(chunk)) => self.current = Some(chunk),
+            if self.current.is_some() {
+                if let Some(record) = self.open_next() {
+                    return Poll::Ready(record.map(Event::Record));
+                }
+            }
+            let mut state = lock(&self.shared.state);
+            match state.take(cx.waker()) {
+                Some(Ok(chunk)) => {
+                    drop(state);
+                    self.current = Some(chunk);
+                }
                 Some(Err(error)) => return Poll::Ready(Err(error)),
+                // Whoever called meanwhile has not seen the waker.
+                None if self.shared.pulse.is_called() => {}
                 None => return Poll::Pending,
+            }
+        }
+    }
+
+    /// The next record that need not be waited for.
+    fn next_at_hand(&mut self) -> Option<ConsumerRecord> {
+        loop {
+            match self.open_next() {
+                Some(Ok(record)) => return Some(record),
+                // The user is told when it comes next.
+                Some(Err(error)) => {
+                    lock(&self.shared.state).tell(error);
+                    return None;
+                }
+                None => self.current = Some(lock(&self.shared.state).take_ready()?),
+            }
+        }
+    }
+
+    /// The next record of the current chunk; `None` when there is none left.
+    fn open_next(&mut self) -> Option<Result<ConsumerRecord>> {
+        let chunk = self.current.as_mut()?;
+        match chunk.next_record(self.shared.settings.decompressed_bytes_max) {
+            Ok(Some(opened)) => {
+                let (topic, partition) = (chunk.partition.topic.clone(), chunk.partition.partition);
+                let record = opened.record;
+                Some(Ok(ConsumerRecord {
+                    topic,
+                    partition,
+                    offset: record.offset,
+                    timestamp: record.timestamp,
+                    timestamp_type: opened.timestamp_type,
+                    leader_epoch: opened.leader_epoch,
+                    key: record.key,
+                    value: record.value,
+                    headers: record.headers,
+                }))
+            }
+            Ok(None) => {
+                self.put_away();
+                None
+            }
+            Err(error) => {
+                let reason = format!("the records of {} at offset {}: {error}", chunk.partition, chunk.next);
+                let partition = chunk.partition.clone();
+                self.put_away();
+                let mut state = lock(&self.shared.state);
+                if let Some(position) = state.partitions.get_mut(&partition) {
+                    position.halted = true;
+                }
+                Some(Err(Error::protocol(ApiKey::Fetch, reason)))
             }
         }
     }
@@ -323,8 +304,21 @@ impl Consumer {
             }
             state.place(partition.clone(), start);
         }
-        self.shared.wake.notify_one();
+        self.look_up();
         Ok(())
+    }
+
+    /// Reads all assigned partitions from their first record on that is not older; from the next one if all are.
+    pub fn seek_to_timestamp(&mut self, timestamp: Timestamp) {
+        self.current = None;
+        {
+            let mut state = lock(&self.shared.state);
+            let partitions: Vec<TopicPartition> = state.partitions.keys().cloned().collect();
+            for partition in partitions {
+                state.place(partition, StartFrom::Timestamp(timestamp));
+            }
+        }
+        self.look_up();
     }
 
     /// The offset of the record that comes next in a partition; `None` as long as it has not been looked up.
@@ -385,6 +379,7 @@ impl Consumer {
             state.release(chunk.bytes);
             if let Some(position) = state.partitions.get_mut(&chunk.partition) {
                 position.next = Some(chunk.next);
+                position.epoch = chunk.epoch;
             }
         }
         self.shared.wake.notify_one();
@@ -393,6 +388,7 @@ impl Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
+        // The group's task sees its link cut, and leaves the group.
         lock(&self.shared.state).closed = true;
         self.shared.wake.notify_one();
     }
@@ -407,6 +403,12 @@ fn not_assigned(partition: &TopicPartition) -> Error {
 #[must_use = "streams do nothing unless polled"]
 pub struct RecordStream<'a> {
     consumer: &'a mut Consumer,
+}
+
+impl Drop for RecordStream<'_> {
+    fn drop(&mut self) {
+        self.consumer.shared.pulse.leave();
+    }
 }
 
 impl Stream for RecordStream<'_> {

@@ -5,8 +5,9 @@
 use super::super::TopicPartition;
 use super::super::admin::OffsetSpec;
 use super::super::error::Error;
-use super::OffsetReset;
+use super::super::transaction::OffsetAndMetadata;
 use super::StartFrom;
+use super::member::Attention;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
 use crate::wire::batch::Batch;
@@ -29,6 +30,8 @@ pub(super) struct State {
     waker: Option<Waker>,
     pub(super) closed: bool,
     next_generation: u64,
+    /// What the user has to see to before it gets records.
+    pub(super) attention: Attention,
 }
 
 /// Where one partition stands.
@@ -40,6 +43,12 @@ pub(super) struct Position {
     pub(super) fetch: Result<Offset, OffsetSpec>,
     /// What to hand out next, once that is known.
     pub(super) next: Option<Offset>,
+    /// The epoch of the leader that appended the record before `next`.
+    pub(super) epoch: LeaderEpoch,
+    /// Where it goes on is what the group has committed, which is not known yet.
+    pub(super) awaits_commit: bool,
+    /// What was last committed, as far as this consumer knows.
+    pub(super) committed: Option<Offset>,
     pub(super) high_watermark: Option<Offset>,
     pub(super) paused: bool,
     /// The user has been told of an error that does not pass; only seeking helps.
@@ -57,6 +66,8 @@ pub(super) struct Chunk {
     pub(super) bytes: usize,
     /// The next offset to hand out.
     pub(super) next: Offset,
+    /// The epoch of the leader that appended the record before that.
+    pub(super) epoch: LeaderEpoch,
     batches: std::vec::IntoIter<Batch>,
     records: Option<Open>,
 }
@@ -83,6 +94,8 @@ impl StartFrom {
             Self::Latest => Err(OffsetSpec::Latest),
             Self::Timestamp(timestamp) => Err(OffsetSpec::Timestamp(timestamp)),
             Self::Offset(offset) => Ok(offset),
+            // Until the commit is known; then it is this or another offset.
+            Self::Committed => Err(OffsetSpec::Latest),
         }
     }
 }
@@ -108,6 +121,9 @@ impl State {
             generation: self.next_generation,
             fetch,
             next: fetch.ok(),
+            epoch: LeaderEpoch::NONE,
+            awaits_commit: start == StartFrom::Committed,
+            committed: None,
             high_watermark: None,
             paused,
             halted: false,
@@ -118,13 +134,76 @@ impl State {
         self.partitions.insert(partition, position);
     }
 
+    /// Takes a partition away.
+    pub(super) fn remove(&mut self, partition: &TopicPartition) {
+        self.drop_chunks(partition);
+        self.partitions.remove(partition);
+    }
+
+    /// Tells the user that there is no group that could have committed anything.
+    pub(super) fn refuse_committed(&mut self) {
+        let waits: Vec<_> =
+            self.partitions.iter().filter(|(_, position)| position.awaits_commit && !position.halted).collect();
+        let waits: Vec<_> =
+            waits.into_iter().map(|(partition, position)| (partition.clone(), position.generation)).collect();
+        for (partition, generation) in waits {
+            let reason = format!("{partition} cannot begin at what is committed: the consumer has no group_id");
+            self.on_failure(&partition, generation, Error::Invalid(reason)).into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// The partitions whose committed positions are to be asked for now, and when to look again.
+    pub(super) fn uncommitted(&mut self, now: Instant) -> (Vec<(TopicPartition, u64)>, Option<Instant>) {
+        let (mut asked, mut later) = (Vec::new(), None);
+        for (partition, position) in &mut self.partitions {
+            if !position.awaits_commit || position.looking || position.halted {
+                continue;
+            }
+            match position.not_before.filter(|not_before| *not_before > now) {
+                Some(not_before) => later = Some(later.map_or(not_before, |later: Instant| later.min(not_before))),
+                None => {
+                    position.looking = true;
+                    asked.push((partition.clone(), position.generation));
+                }
+            }
+        }
+        (asked, later)
+    }
+
+    /// Takes in what a group has committed for a partition, or where else to go on; `None` if that is for the user to say.
+    pub(super) fn on_committed(
+        &mut self,
+        partition: &TopicPartition,
+        generation: u64,
+        committed: Option<&OffsetAndMetadata>,
+        otherwise: Option<OffsetSpec>,
+    ) -> Option<Waker> {
+        let position = self.partitions.get_mut(partition).filter(|position| position.generation == generation)?;
+        position.looking = false;
+        match (committed, otherwise) {
+            (Some(committed), _) => {
+                position.fetch = Ok(committed.offset);
+                position.next = Some(committed.offset);
+                position.committed = Some(committed.offset);
+                position.epoch = committed.leader_epoch;
+            }
+            (None, Some(spec)) => position.fetch = Err(spec),
+            (None, None) => {
+                let reason = format!("nothing is committed for {partition}, and auto.offset.reset is none");
+                return self.on_failure(partition, generation, Error::Invalid(reason));
+            }
+        }
+        position.awaits_commit = false;
+        None
+    }
+
     /// Stops or resumes handing out records. What was fetched is fetched again later, so that it blocks nobody.
     pub(super) fn set_paused(&mut self, partition: &TopicPartition, paused: bool) -> bool {
         if paused {
             self.drop_chunks(partition);
         }
         let Some(position) = self.partitions.get_mut(partition) else { return false };
-        if paused && !position.paused {
+        if paused && !position.paused && !position.awaits_commit {
             if let (Some(next), Ok(_)) = (position.next, position.fetch) {
                 position.fetch = Ok(next);
             }
@@ -145,6 +224,16 @@ impl State {
     /// Gives back the room that a chunk took.
     pub(super) fn release(&mut self, bytes: usize) {
         self.buffered = self.buffered.saturating_sub(bytes);
+    }
+
+    /// The next chunk that need not be waited for.
+    pub(super) fn take_ready(&mut self) -> Option<Chunk> {
+        self.ready.pop_front()
+    }
+
+    /// Whom to wake, if anybody waits for something.
+    pub(super) fn waiting(&mut self) -> Option<Waker> {
+        self.waker.take()
     }
 
     /// The next chunk, or an error that the user has to know, or nothing yet; then `waker` is woken later.
@@ -179,8 +268,15 @@ impl State {
         let end = batches.last()?.header.last_offset().plus(1);
         position.fetch = Ok(end.max(from));
         self.buffered += bytes;
-        let partition = partition.clone();
-        self.ready.push_back(Chunk { partition, bytes, next: from, batches: batches.into_iter(), records: None });
+        let (partition, epoch) = (partition.clone(), position.epoch);
+        self.ready.push_back(Chunk {
+            partition,
+            bytes,
+            next: from,
+            epoch,
+            batches: batches.into_iter(),
+            records: None,
+        });
         self.waker.take()
     }
 
@@ -209,14 +305,10 @@ impl State {
         &mut self,
         partition: &TopicPartition,
         generation: u64,
-        reset: OffsetReset,
+        reset: Option<OffsetSpec>,
         error: Error,
     ) -> Option<Waker> {
-        let spec = match reset {
-            OffsetReset::Earliest => OffsetSpec::Earliest,
-            OffsetReset::Latest => OffsetSpec::Latest,
-            OffsetReset::None => return self.on_failure(partition, generation, error),
-        };
+        let Some(spec) = reset else { return self.on_failure(partition, generation, error) };
         let position = self.partitions.get_mut(partition)?;
         if position.generation == generation {
             tracing::info!(%partition, ?spec, "the offset is out of range and is reset");
@@ -256,7 +348,11 @@ impl State {
 impl Position {
     /// Whether it wants something of a broker at this moment.
     pub(super) fn is_active(&self, now: Instant) -> bool {
-        !self.paused && !self.halted && !self.looking && self.not_before.is_none_or(|not_before| not_before <= now)
+        !self.paused
+            && !self.halted
+            && !self.looking
+            && !self.awaits_commit
+            && self.not_before.is_none_or(|not_before| not_before <= now)
     }
 }
 
@@ -277,6 +373,7 @@ impl Chunk {
                         }
                         self.next = record.offset.plus(1);
                         let (leader_epoch, timestamp_type) = (open.leader_epoch, open.timestamp_type);
+                        self.epoch = leader_epoch;
                         return Ok(Some(Opened { record, leader_epoch, timestamp_type }));
                     }
                     None => {

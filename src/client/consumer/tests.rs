@@ -2,12 +2,17 @@
 
 use super::*;
 use crate::base::ErrorCode;
+use crate::base::LeaderEpoch;
+use crate::base::PartitionIndex;
 use crate::base::Seed;
+use crate::base::TopicName;
 use crate::client::Client;
 use crate::client::ProducerRecord;
 use crate::client::fake::Act;
 use crate::client::fake::Fake;
 use crate::wire::Request;
+use crate::wire::batch::Header;
+use crate::wire::batch::TimestampType;
 use crate::wire::compression::Compression;
 use crate::wire::messages::fetch::FetchResponse;
 use tokio::time::sleep;
