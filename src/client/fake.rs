@@ -21,11 +21,18 @@ use crate::wire::batch::Batch;
 use crate::wire::codec::Records;
 use crate::wire::frame::decode_request;
 use crate::wire::frame::encode_response;
+use crate::wire::messages::add_partitions_to_txn::AddPartitionsToTxnPartitionResult;
+use crate::wire::messages::add_partitions_to_txn::AddPartitionsToTxnResponse;
+use crate::wire::messages::add_partitions_to_txn::AddPartitionsToTxnTopicResult;
 use crate::wire::messages::api_versions::ApiVersion;
 use crate::wire::messages::api_versions::ApiVersionsResponse;
+use crate::wire::messages::api_versions::FinalizedFeatureKey;
 use crate::wire::messages::create_topics::CreatableTopicResult;
 use crate::wire::messages::create_topics::CreateTopicsResponse;
+use crate::wire::messages::end_txn::EndTxnResponse;
 use crate::wire::messages::fetch;
+use crate::wire::messages::find_coordinator::Coordinator;
+use crate::wire::messages::find_coordinator::FindCoordinatorResponse;
 use crate::wire::messages::init_producer_id::InitProducerIdResponse;
 use crate::wire::messages::list_offsets;
 use crate::wire::messages::metadata;
@@ -78,6 +85,10 @@ pub(super) struct FakeState {
     next_producer_id: i64,
     /// The epoch that producers begin with.
     pub(super) first_epoch: i16,
+    /// The level of the feature `transaction.version`.
+    pub(super) transaction_version: i16,
+    /// How transactions have ended: true for those that were committed.
+    pub(super) ends: Vec<bool>,
     sessions: BTreeMap<i32, BTreeMap<(Uuid, i32), i64>>,
 }
 
@@ -209,6 +220,20 @@ impl Fake {
             }
             Request::Fetch(request) => Response::Fetch(self.fetch(broker, version, request).await),
             Request::ListOffsets(request) => Response::ListOffsets(self.list_offsets(&request)),
+            Request::FindCoordinator(request) => {
+                // The one with the highest number, as it is the controller.
+                let row = |key: bytestring::ByteString| Coordinator { key, node_id: brokers, ..Default::default() };
+                let coordinators = request.coordinator_keys.into_iter().map(row).collect();
+                let node_id = brokers;
+                Response::FindCoordinator(FindCoordinatorResponse { node_id, coordinators, ..Default::default() })
+            }
+            Request::InitProducerId(request) if request.producer_id >= 0 => {
+                Response::InitProducerId(InitProducerIdResponse {
+                    producer_id: request.producer_id,
+                    producer_epoch: request.producer_epoch + 1,
+                    ..Default::default()
+                })
+            }
             Request::InitProducerId(_) => {
                 let mut state = self.state.lock().unwrap();
                 state.next_producer_id += 1;
@@ -238,6 +263,32 @@ impl Fake {
                 }
                 Response::CreateTopics(response)
             }
+            Request::AddPartitionsToTxn(request) => {
+                let mut response = AddPartitionsToTxnResponse::default();
+                for topic in request.v3_and_below_topics {
+                    let row = |partition_index: &i32| AddPartitionsToTxnPartitionResult {
+                        partition_index: *partition_index,
+                        ..Default::default()
+                    };
+                    response.results_by_topic_v3_and_below.push(AddPartitionsToTxnTopicResult {
+                        name: topic.name,
+                        results_by_partition: topic.partitions.iter().map(row).collect(),
+                        ..Default::default()
+                    });
+                }
+                Response::AddPartitionsToTxn(response)
+            }
+            Request::AddOffsetsToTxn(_) => Response::AddOffsetsToTxn(Default::default()),
+            Request::TxnOffsetCommit(_) => Response::TxnOffsetCommit(Default::default()),
+            Request::EndTxn(request) => {
+                self.state.lock().unwrap().ends.push(request.committed);
+                let mut response = EndTxnResponse::default();
+                if version >= 5 {
+                    response.producer_id = request.producer_id;
+                    response.producer_epoch = request.producer_epoch + 1;
+                }
+                Response::EndTxn(response)
+            }
             other => panic!("the fake does not speak {}", other.api_key()),
         };
         Some((response, version))
@@ -250,6 +301,11 @@ impl Fake {
             None => Some((api.versions().min, api.versions().max)),
         };
         let mut response = ApiVersionsResponse::default();
+        response.finalized_features.push(FinalizedFeatureKey {
+            name: "transaction.version".into(),
+            max_version_level: state.transaction_version,
+            ..Default::default()
+        });
         for api in ApiKey::ALL {
             let Some((min_version, max_version)) = range(api) else { continue };
             response.api_keys.push(ApiVersion { api_key: api.code(), min_version, max_version, ..Default::default() });

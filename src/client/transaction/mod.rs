@@ -300,6 +300,10 @@ impl Core {
         if lock(&self.state).ending()?.is_none() {
             return Ok(None);
         }
+        self.end().await.map(Some)
+    }
+
+    async fn end(&self) -> Result<(Outcome, Option<Error>)> {
         // Those of a doomed transaction are given up by the task that sends; those under way have to land.
         self.producer.flush().await;
         loop {
@@ -311,25 +315,24 @@ impl Core {
                 (state.identity(), state.is_implicit())
             };
             match step {
-                None => return Ok(None),
-                Some(Step::End(outcome)) => match self.coordinators.end(identity, implicit, outcome).await {
+                Step::End(outcome) => match self.coordinators.end(identity, implicit, outcome).await {
                     Ok(renamed) => lock(&self.state).on_ended(renamed),
                     Err(error) => lock(&self.state).on_end_refused(error)?,
                 },
-                Some(Step::Renew) => {
+                Step::Renew => {
                     let renewed: ClientResult<_> =
                         self.coordinators.init_producer_id(self.timeout, Some(identity)).await;
                     let renewed = renewed.map_err(|error| lock(&self.state).on_renewal_refused(error))?;
                     lock(&self.state).on_renewed(renewed);
                 }
-                Some(Step::Done(outcome)) => {
+                Step::Done(outcome) => {
                     if let Some((interceptor, number)) = self.producer.interceptor() {
                         interceptor.on_transaction_end(number, outcome == Outcome::Committed, &Ok(()));
                     }
                     if self.producer.identity() != Some(identity) {
                         self.producer.start_over(identity.0, identity.1);
                     }
-                    return Ok(Some((outcome, lock(&self.state).on_done())));
+                    return Ok((outcome, lock(&self.state).on_done()));
                 }
             }
         }

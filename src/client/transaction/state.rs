@@ -217,13 +217,13 @@ impl State {
     }
 
     /// What comes next, all records having their outcome; `gap` says that sequence numbers were lost with some.
-    pub(super) fn step(&mut self, gap: bool) -> Result<Option<Step>, TransactionError> {
-        let Some(outcome) = self.ending()? else { return Ok(None) };
+    pub(super) fn step(&mut self, gap: bool) -> Result<Step, TransactionError> {
+        let outcome = self.ending()?.expect("a transaction is ended by one who has seen that it is to end");
         self.epoch_spent |= gap && !self.ended;
         if self.started != Started::No && !self.ended {
-            return Ok(Some(Step::End(outcome)));
+            return Ok(Step::End(outcome));
         }
-        Ok(Some(if self.epoch_spent { Step::Renew } else { Step::Done(outcome) }))
+        Ok(if self.epoch_spent { Step::Renew } else { Step::Done(outcome) })
     }
 
     /// The coordinator has ended the transaction, and may have given out another identity.
@@ -310,7 +310,7 @@ mod tests {
         for outcome in [Outcome::Committed, Outcome::Aborted] {
             let mut state = open(false);
             state.end(outcome);
-            assert_eq!(state.step(false).unwrap(), Some(Step::Done(outcome)));
+            assert_eq!(state.step(false).unwrap(), Step::Done(outcome));
             assert!(state.on_done().is_none());
             state.begin(false).unwrap();
         }
@@ -326,9 +326,9 @@ mod tests {
         let mut state = open(true);
         assert!(!state.needs_partition(&partition()));
         state.end(Outcome::Committed);
-        assert_eq!(state.step(false).unwrap(), Some(Step::End(Outcome::Committed)));
+        assert_eq!(state.step(false).unwrap(), Step::End(Outcome::Committed));
         state.on_ended(Some(NEXT));
-        assert_eq!(state.step(false).unwrap(), Some(Step::Done(Outcome::Committed)));
+        assert_eq!(state.step(false).unwrap(), Step::Done(Outcome::Committed));
         assert_eq!(state.identity(), NEXT);
     }
 
@@ -339,12 +339,12 @@ mod tests {
         state.on_record_lost(error(ErrorCode::REQUEST_TIMED_OUT, ApiKey::Produce));
         assert!(matches!(state.check(), Err(TransactionError::Abortable(_))));
         state.end(Outcome::Committed);
-        assert_eq!(state.step(true).unwrap(), Some(Step::End(Outcome::Aborted)));
+        assert_eq!(state.step(true).unwrap(), Step::End(Outcome::Aborted));
         state.on_ended(None);
         // The lost record's sequence numbers must not come again under this epoch.
-        assert_eq!(state.step(true).unwrap(), Some(Step::Renew));
+        assert_eq!(state.step(true).unwrap(), Step::Renew);
         state.on_renewed(NEXT);
-        assert_eq!(state.step(true).unwrap(), Some(Step::Done(Outcome::Aborted)));
+        assert_eq!(state.step(true).unwrap(), Step::Done(Outcome::Aborted));
         assert_eq!(state.on_done().unwrap().code(), Some(ErrorCode::REQUEST_TIMED_OUT));
         state.begin(false).unwrap();
     }
@@ -355,7 +355,7 @@ mod tests {
         assert!(!state.needs_partition(&partition()));
         state.end(Outcome::Committed);
         state.on_end_refused(error(ErrorCode::TRANSACTION_ABORTABLE, ApiKey::EndTxn)).unwrap();
-        assert_eq!(state.step(false).unwrap(), Some(Step::End(Outcome::Aborted)));
+        assert_eq!(state.step(false).unwrap(), Step::End(Outcome::Aborted));
         // An abort that cannot be had either is the end.
         let refused = state.on_end_refused(error(ErrorCode::TRANSACTION_ABORTABLE, ApiKey::EndTxn));
         assert!(matches!(refused, Err(TransactionError::Fatal(_))));
@@ -369,7 +369,7 @@ mod tests {
         let timeout = Error::Timeout { operation: "EndTxn", after: std::time::Duration::ZERO, cause: None };
         assert!(matches!(state.on_end_refused(timeout), Err(TransactionError::Retriable(_))));
         assert!(matches!(state.begin(false), Err(TransactionError::Retriable(_))));
-        assert_eq!(state.step(false).unwrap(), Some(Step::End(Outcome::Committed)));
+        assert_eq!(state.step(false).unwrap(), Step::End(Outcome::Committed));
     }
 
     #[test]
@@ -389,8 +389,8 @@ mod tests {
         let mut state = open(false);
         state.on_adding();
         state.end(Outcome::Aborted);
-        assert_eq!(state.step(false).unwrap(), Some(Step::End(Outcome::Aborted)));
+        assert_eq!(state.step(false).unwrap(), Step::End(Outcome::Aborted));
         state.on_end_refused(error(ErrorCode::INVALID_TXN_STATE, ApiKey::EndTxn)).unwrap();
-        assert_eq!(state.step(false).unwrap(), Some(Step::Renew));
+        assert_eq!(state.step(false).unwrap(), Step::Renew);
     }
 }
