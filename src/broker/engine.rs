@@ -1,6 +1,7 @@
 //! The state machine: inputs and the time go in, outputs and the next deadline come out.
 
 use super::api;
+use super::faults::FaultLayer;
 use super::outcome::Outcome;
 use super::outcome::RequestContext;
 use super::outcome::Watch;
@@ -14,6 +15,7 @@ use crate::base::Instant;
 use crate::base::Seed;
 use crate::base::Timestamp;
 use crate::coordinator::GroupCoordinator;
+use crate::fault::BytesFault;
 use crate::journal::Event;
 use crate::journal::Journal;
 use crate::journal::JournalLimits;
@@ -104,6 +106,8 @@ pub enum Output {
         response: Arc<Response>,
         /// Not earlier than this.
         not_before: Instant,
+        /// What to do to its bytes, if anything.
+        fault: Option<BytesFault>,
     },
     /// Send nothing, but read the connection's next request.
     Continue {
@@ -134,6 +138,7 @@ struct Connection {
 pub struct Engine {
     pub(super) state: State,
     pub(super) journal: Journal,
+    pub(super) faults: FaultLayer,
     connections: BTreeMap<ConnectionId, Connection>,
     purgatory: Purgatory,
     outputs: VecDeque<Output>,
@@ -147,6 +152,7 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Result<Self, String> {
         Ok(Self {
             journal: Journal::new(config.journal),
+            faults: FaultLayer::new(config.seed),
             state: State::new(config)?,
             connections: BTreeMap::new(),
             purgatory: Purgatory::default(),
@@ -176,6 +182,7 @@ impl Engine {
             Input::Disconnected { connection, reason } => {
                 if self.connections.remove(&connection).is_some() {
                     self.purgatory.remove(connection);
+                    self.faults.forget(connection);
                     self.journal.record(now, Event::Disconnected { connection, reason });
                 }
             }
@@ -185,6 +192,7 @@ impl Engine {
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.run_delayed(now);
         while let Some(waiting) = self.purgatory.expired(now) {
             let ctx = RequestContext { now, timestamp: self.state.timestamp(now), ..waiting.ctx };
             let outcome = (waiting.park.resume)(&mut self.state, &ctx, Woken::Expired);
@@ -201,7 +209,7 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] must be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.purgatory.deadline(), self.state.next_timeout()].into_iter().flatten().min()
+        [self.purgatory.deadline(), self.state.next_timeout(), self.faults.deadline()].into_iter().flatten().min()
     }
 
     fn on_request(
@@ -223,8 +231,10 @@ impl Engine {
             api_version: header.api_version,
             client_id: header.client_id.clone(),
             host: Arc::clone(&known.host),
+            refused: None,
         };
         let correlation_id = header.correlation_id;
+        let shown = (!self.faults.is_idle()).then(|| body.clone());
         let entry = RequestEntry { connection, broker: known.broker, api, header, body };
         let sequence = self.journal.record(now, Event::Request(entry));
         known.current = Some((correlation_id, sequence));
@@ -232,6 +242,14 @@ impl Engine {
             self.refuse_version(&ctx, api);
             return;
         }
+        match shown {
+            None => self.handle(ctx, request),
+            Some(body) => self.meet_faults(ctx, request, body),
+        }
+    }
+
+    /// Handles a request that no fault keeps from it.
+    pub(super) fn handle(&mut self, ctx: RequestContext, request: Request) {
         let outcome = api::dispatch(&mut self.state, &ctx, request);
         self.settle(ctx, outcome);
     }
@@ -286,11 +304,9 @@ impl Engine {
             Outcome::Park(park) => self.purgatory.insert(ctx, park),
             Outcome::Close(why) => self.close(ctx.connection, why.to_owned()),
             Outcome::Silent => {
-                let connection = ctx.connection;
-                if let Some((_, request)) = self.take_current(connection) {
-                    self.journal.record(ctx.now, Event::NoResponse { request });
-                    self.outputs.push_back(Output::Continue { connection });
-                }
+                self.note_unanswered(ctx.now, ctx.connection);
+                self.finish_without_answer(ctx.connection);
+                self.go_on_reading(ctx.connection);
             }
         }
     }
@@ -299,14 +315,48 @@ impl Engine {
         self.connections.get_mut(&connection)?.current.take()
     }
 
-    fn send(&mut self, now: Instant, connection: ConnectionId, api_version: i16, response: Response) {
+    /// The journal's number of the request that is being handled.
+    pub(super) fn current_request(&self, connection: ConnectionId) -> Option<u64> {
+        self.connections.get(&connection)?.current.map(|(_, request)| request)
+    }
+
+    /// Notes that the current request will not be answered.
+    pub(super) fn note_unanswered(&mut self, now: Instant, connection: ConnectionId) {
+        if let Some((_, request)) = self.take_current(connection) {
+            self.journal.record(now, Event::NoResponse { request });
+        }
+    }
+
+    /// Lets a connection read its next request.
+    pub(super) fn go_on_reading(&mut self, connection: ConnectionId) {
+        self.outputs.push_back(Output::Continue { connection });
+    }
+
+    pub(super) fn send(&mut self, now: Instant, connection: ConnectionId, api_version: i16, response: Response) {
+        if self.is_awaited_by_faults(connection) {
+            self.send_past_faults(now, connection, api_version, response);
+        } else {
+            self.answer(now, connection, api_version, response, None);
+        }
+    }
+
+    /// Answers the current request.
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        api_version: i16,
+        response: Response,
+        fault: Option<BytesFault>,
+    ) {
         let Some((correlation_id, request)) = self.take_current(connection) else { return };
         let response = Arc::new(response);
         self.journal.record(now, Event::Response { request, response: Arc::clone(&response) });
-        self.outputs.push_back(Output::Send { connection, correlation_id, api_version, response, not_before: now });
+        let not_before = now;
+        self.outputs.push_back(Output::Send { connection, correlation_id, api_version, response, not_before, fault });
     }
 
-    fn close(&mut self, connection: ConnectionId, reason: String) {
+    pub(super) fn close(&mut self, connection: ConnectionId, reason: String) {
         if let Some(known) = self.connections.get_mut(&connection) {
             known.closing = true;
         }
@@ -326,6 +376,9 @@ impl Engine {
                 self.settle(ctx, outcome);
             }
             self.state.forget_reply(watch);
+        }
+        if self.run_released(now) {
+            self.wake_touched(now);
         }
     }
 }

@@ -17,6 +17,7 @@ mod configs;
 mod coordinators;
 mod effects;
 mod engine;
+mod faults;
 mod fetch_session;
 mod group_command;
 mod group_snapshot;
@@ -28,6 +29,7 @@ mod settings;
 mod snapshot;
 mod state;
 mod topics;
+mod world;
 
 pub use crate::coordinator::GroupState;
 pub use crate::metadata::Broker;

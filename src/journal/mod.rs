@@ -86,6 +86,15 @@ pub enum Event {
         /// The sequence number of the request's entry.
         request: u64,
     },
+    /// A fault has hit a request.
+    Fault {
+        /// The sequence number of the request's entry.
+        request: Option<u64>,
+        /// The fault's name.
+        fault: Arc<str>,
+        /// What it does, in words.
+        action: Arc<str>,
+    },
     /// A command of the test itself, in words.
     Command(Arc<str>),
 }

@@ -34,6 +34,10 @@ impl Journal {
                     writeln!(text, "answer to {request} {}", answer.unwrap_or_default())
                 }
                 Event::NoResponse { request } => writeln!(text, "no answer to {request}"),
+                Event::Fault { request: Some(request), fault, action } => {
+                    writeln!(text, "fault on {request}: {action} ({fault})")
+                }
+                Event::Fault { request: None, fault, action } => writeln!(text, "fault: {action} ({fault})"),
                 Event::Command(command) => writeln!(text, "command: {command}"),
             }
             .expect(INFALLIBLE);

@@ -78,6 +78,10 @@ impl Cluster {
         &self.shell
     }
 
+    pub(super) fn shared_shell(&self) -> Arc<Shell> {
+        Arc::clone(&self.shell)
+    }
+
     /// The brokers' addresses, `host:port` separated by commas, as clients want them in `bootstrap.servers`.
     pub fn bootstrap_servers(&self) -> String {
         self.bootstrap.join(",")
@@ -276,6 +280,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        super::epitaph::print_if_panicking(&self.shell);
         self.shell.stop();
     }
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod client;
 mod cluster;
 mod endings;
+mod faults;
 mod hostile;
 mod peer;
 mod virtual_time;
