@@ -55,11 +55,11 @@ impl Driver {
     fn drain(&mut self) {
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::Send { connection, correlation_id, api_version, response, not_before } => {
+                Output::Send { connection, correlation_id, api_version, response, not_before, fault } => {
                     self.busy.remove(&connection);
                     let slices = encode_response(ResponseHeader { correlation_id }, &response, api_version).unwrap();
                     let bytes = Records::from_slices(slices).into_bytes();
-                    writeln!(self.transcript, "{connection} {not_before:?} {bytes:x}").unwrap();
+                    writeln!(self.transcript, "{connection} {not_before:?} {fault:?} {bytes:x}").unwrap();
                 }
                 Output::Continue { connection } => {
                     self.busy.remove(&connection);

@@ -1,6 +1,7 @@
 //! The state machine: inputs and the time go in, outputs and the next deadline come out.
 
 use super::api;
+use super::faults::FaultLayer;
 use super::gate::Gate;
 use super::outcome::Outcome;
 use super::outcome::RequestContext;
@@ -16,6 +17,7 @@ use crate::base::Node;
 use crate::base::Seed;
 use crate::base::Timestamp;
 use crate::coordinator::GroupCoordinator;
+use crate::fault::BytesFault;
 use crate::journal::Event;
 use crate::journal::Journal;
 use crate::journal::JournalLimits;
@@ -108,6 +110,8 @@ pub enum Output {
         response: Arc<Response>,
         /// Not earlier than this.
         not_before: Instant,
+        /// What to do to its bytes, if anything.
+        fault: Option<BytesFault>,
     },
     /// Send nothing, but read the connection's next request.
     Continue {
@@ -156,6 +160,7 @@ pub struct Engine {
     pub(super) journal: Journal,
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
     pub(super) purgatory: Purgatory,
+    pub(super) faults: FaultLayer,
     pub(super) gate: Gate,
     pub(super) outputs: VecDeque<Output>,
 }
@@ -168,6 +173,7 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Result<Self, String> {
         Ok(Self {
             journal: Journal::new(config.journal),
+            faults: FaultLayer::new(config.seed),
             state: State::new(config)?,
             connections: BTreeMap::new(),
             purgatory: Purgatory::default(),
@@ -204,6 +210,7 @@ impl Engine {
             Input::Disconnected { connection, reason } => {
                 if self.connections.remove(&connection).is_some() {
                     self.purgatory.remove(connection);
+                    self.faults.forget(connection);
                     self.journal.record(now, Event::Disconnected { connection, reason });
                 }
             }
@@ -216,6 +223,7 @@ impl Engine {
         while let Some(input) = self.arrived(now) {
             self.take_request(now, input);
         }
+        self.run_delayed(now);
         while let Some(waiting) = self.purgatory.expired(now) {
             let ctx = RequestContext { now, timestamp: self.state.timestamp(now), ..waiting.ctx };
             let outcome = (waiting.park.resume)(&mut self.state, &ctx, Woken::Expired);
@@ -232,7 +240,9 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] must be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.purgatory.deadline(), self.state.next_timeout(), self.next_arrival()].into_iter().flatten().min()
+        let deadlines =
+            [self.purgatory.deadline(), self.state.next_timeout(), self.next_arrival(), self.faults.deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Handles a request that has reached its broker.
@@ -261,12 +271,14 @@ impl Engine {
             api_version: header.api_version,
             client_id: header.client_id.clone(),
             host: Arc::clone(&known.host),
+            refused: None,
         };
         if known.client_id != header.client_id {
             // A slice would keep the frame.
             known.client_id = header.client_id.as_deref().map(ByteString::from);
         }
         let correlation_id = header.correlation_id;
+        let shown = (!self.faults.is_idle()).then(|| body.clone());
         let entry = RequestEntry { connection, broker: known.broker, api, header, body };
         let sequence = self.journal.record(now, Event::Request(entry));
         known.current = Some((correlation_id, sequence));
@@ -274,6 +286,14 @@ impl Engine {
             self.refuse_version(&ctx, api);
             return;
         }
+        match shown {
+            None => self.handle(ctx, request),
+            Some(body) => self.meet_faults(ctx, request, body),
+        }
+    }
+
+    /// Handles a request that no fault keeps from it.
+    pub(super) fn handle(&mut self, ctx: RequestContext, request: Request) {
         let outcome = api::dispatch(&mut self.state, &ctx, request);
         self.settle(ctx, outcome);
     }
@@ -328,11 +348,9 @@ impl Engine {
             Outcome::Park(park) => self.purgatory.insert(ctx, park),
             Outcome::Close(why) => self.close(ctx.connection, why.to_owned()),
             Outcome::Silent => {
-                let connection = ctx.connection;
-                if let Some((_, request)) = self.take_current(connection) {
-                    self.journal.record(ctx.now, Event::NoResponse { request });
-                    self.put_out(ctx.now, Output::Continue { connection });
-                }
+                self.note_unanswered(ctx.now, ctx.connection);
+                self.finish_without_answer(ctx.connection);
+                self.go_on_reading(ctx.now, ctx.connection);
             }
         }
     }
@@ -341,11 +359,45 @@ impl Engine {
         self.connections.get_mut(&connection)?.current.take()
     }
 
-    fn send(&mut self, now: Instant, connection: ConnectionId, api_version: i16, response: Response) {
+    /// The journal's number of the request that is being handled.
+    pub(super) fn current_request(&self, connection: ConnectionId) -> Option<u64> {
+        self.connections.get(&connection)?.current.map(|(_, request)| request)
+    }
+
+    /// Notes that the current request will not be answered.
+    pub(super) fn note_unanswered(&mut self, now: Instant, connection: ConnectionId) {
+        if let Some((_, request)) = self.take_current(connection) {
+            self.journal.record(now, Event::NoResponse { request });
+        }
+    }
+
+    /// Lets a connection read its next request.
+    pub(super) fn go_on_reading(&mut self, now: Instant, connection: ConnectionId) {
+        self.put_out(now, Output::Continue { connection });
+    }
+
+    pub(super) fn send(&mut self, now: Instant, connection: ConnectionId, api_version: i16, response: Response) {
+        if self.is_awaited_by_faults(connection) {
+            self.send_past_faults(now, connection, api_version, response);
+        } else {
+            self.answer(now, connection, api_version, response, None);
+        }
+    }
+
+    /// Answers the current request.
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        api_version: i16,
+        response: Response,
+        fault: Option<BytesFault>,
+    ) {
         let Some((correlation_id, request)) = self.take_current(connection) else { return };
         let response = Arc::new(response);
         self.journal.record(now, Event::Response { request, response: Arc::clone(&response) });
-        self.put_out(now, Output::Send { connection, correlation_id, api_version, response, not_before: now });
+        let not_before = now;
+        self.put_out(now, Output::Send { connection, correlation_id, api_version, response, not_before, fault });
     }
 
     pub(super) fn close(&mut self, connection: ConnectionId, reason: String) {
@@ -362,7 +414,12 @@ impl Engine {
             for event in self.state.replication.news.drain(..) {
                 self.journal.record(now, event);
             }
-            let Some(watch) = self.state.take_touched() else { return };
+            let Some(watch) = self.state.take_touched() else {
+                if self.run_released(now) {
+                    continue;
+                }
+                return;
+            };
             if let Watch::Partition(topic, partition) = watch {
                 self.state.notice_partition(topic, partition);
                 self.state.follow::<GroupCoordinator>(now, topic, partition);

@@ -130,6 +130,11 @@ impl FetchSessions {
         Ok(Plan { session: Some(request.session_id), incremental: true, partitions: partitions.collect() })
     }
 
+    /// The partitions of a session.
+    pub(super) fn members(&self, session: i32) -> impl Iterator<Item = &Wanted> {
+        self.sessions.get(&session).into_iter().flat_map(|session| session.members.keys())
+    }
+
     /// Keeps what is new to the client and remembers that it has been told.
     ///
     /// Partitions with records go to the end of the session, so that others come first next time.

@@ -19,6 +19,7 @@ mod control;
 mod coordinators;
 mod effects;
 mod engine;
+mod faults;
 mod fetch_session;
 mod gate;
 mod group_command;
@@ -35,6 +36,7 @@ mod settings;
 mod snapshot;
 mod state;
 mod topics;
+mod world;
 
 pub use crate::coordinator::GroupState;
 pub use crate::metadata::Broker;

@@ -1,5 +1,6 @@
 //! What a handler decides about a request.
 
+use super::faults::RefusedRows;
 use super::state::State;
 use crate::base::BrokerId;
 use crate::base::ConnectionId;
@@ -28,6 +29,8 @@ pub(crate) struct RequestContext {
     pub(crate) client_id: Option<ByteString>,
     /// The client's host, as Kafka writes it: `/127.0.0.1`.
     pub(crate) host: Arc<str>,
+    /// The partitions that a fault refuses, for handlers that refuse them among others.
+    pub(crate) refused: Option<Arc<RefusedRows>>,
 }
 
 /// What a handler decides.

@@ -8,6 +8,7 @@ use super::effects::Groups;
 use super::engine::EngineConfig;
 use super::fetch_session::FetchSessions;
 use super::fetch_session::Plan;
+use super::fetch_session::Wanted;
 use super::outcome::RequestContext;
 use super::outcome::Watch;
 use super::reassignment::Reassignment;
@@ -205,6 +206,11 @@ impl State {
     /// The fetch sessions of a broker.
     pub(crate) fn sessions_of(&mut self, broker: BrokerId) -> &mut FetchSessions {
         self.sessions.entry(broker).or_default()
+    }
+
+    /// The partitions that a fetch session of a broker reads.
+    pub(super) fn session_members(&self, broker: BrokerId, session: i32) -> impl Iterator<Item = &Wanted> {
+        self.sessions.get(&broker).into_iter().flat_map(move |sessions| sessions.members(session))
     }
 
     /// Notes that requests which wait for `watch` have to look again.

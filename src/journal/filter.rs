@@ -23,6 +23,8 @@ pub enum EventKind {
     Response,
     /// What a test did by its own hand.
     Command,
+    /// Faults that hit a request.
+    Fault,
     /// Changes of the cluster's state, whoever brought them about.
     State,
 }
@@ -59,6 +61,7 @@ impl Event {
             Self::Request(_) => EventKind::Request,
             Self::Response { .. } | Self::NoResponse { .. } => EventKind::Response,
             Self::Command(_) => EventKind::Command,
+            Self::Fault { .. } => EventKind::Fault,
             Self::Leader { .. }
             | Self::Isr { .. }
             | Self::Truncated { .. }

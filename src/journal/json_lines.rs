@@ -11,6 +11,7 @@
 //! | `request` | `connection`, `broker`, `api`, `version`, `correlation_id`, `client_id`, `body` by field name |
 //! | `response` | `request` (its `sequence`), `api`, `version`, `body` by field name |
 //! | `no_response` | `request` |
+//! | `fault` | `request`, `fault` (its name), `action` in words |
 //! | `command` | `text` |
 //! | `leader` | `topic`, `partition`, `leader`, `leader_epoch`, `isr`, `is_clean` |
 //! | `isr` | `topic`, `partition`, `isr` |
@@ -93,6 +94,12 @@ enum LineEvent {
     NoResponse {
         request: u64,
     },
+    Fault {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<u64>,
+        fault: String,
+        action: String,
+    },
     Command {
         text: String,
     },
@@ -170,11 +177,14 @@ impl Journal {
             }
             Event::Response { request, response } => {
                 let api = response.api_key();
-                let version = self.request(*request).map_or(api.versions().max, RequestEntry::answer_version);
+                let version = self.request(*request).map_or_else(|| api.versions().max, RequestEntry::answer_version);
                 let body = response.to_json(version).unwrap_or_default();
                 LineEvent::Response { request: *request, api, version, body }
             }
             Event::NoResponse { request } => LineEvent::NoResponse { request: *request },
+            Event::Fault { request, fault, action } => {
+                LineEvent::Fault { request: *request, fault: fault.to_string(), action: action.to_string() }
+            }
             Event::Command(text) => LineEvent::Command { text: text.to_string() },
             Event::Leader { topic, partition, leader, leader_epoch, isr, is_clean } => LineEvent::Leader {
                 topic: topic.clone(),
@@ -254,6 +264,9 @@ fn event_of(line: LineEvent) -> Result<Event, String> {
             Event::Response { request, response: Arc::new(response) }
         }
         LineEvent::NoResponse { request } => Event::NoResponse { request },
+        LineEvent::Fault { request, fault, action } => {
+            Event::Fault { request, fault: fault.into(), action: action.into() }
+        }
         LineEvent::Command { text } => Event::Command(text.into()),
         LineEvent::Leader { topic, partition, leader, leader_epoch, isr, is_clean } => {
             Event::Leader { topic, partition, leader, leader_epoch, isr, is_clean }

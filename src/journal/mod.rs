@@ -161,6 +161,15 @@ pub enum Event {
         /// How many members it has.
         members: usize,
     },
+    /// A fault has hit a request.
+    Fault {
+        /// The sequence number of the request's entry.
+        request: Option<u64>,
+        /// The fault's name.
+        fault: Arc<str>,
+        /// What it does, in words.
+        action: Arc<str>,
+    },
     /// A command of the test itself, in words.
     Command(Arc<str>),
 }

@@ -21,6 +21,7 @@ impl Journal {
     /// | `orders-0 high watermark 7` | if [that was asked for](crate::ClusterBuilder::note_high_watermarks) |
     /// | `broker 1 down` | something has become of a broker |
     /// | `group g Stable generation 3 members 2` | a group has another state or generation |
+    /// | `fault on 12: … (name)` | a fault has hit the request with this number, and what it does |
     /// | `command: …` | a test's own hand |
     ///
     /// Requests and answers are shown as JSON by field name; records in them are counted, not shown.
@@ -65,6 +66,10 @@ impl Journal {
                 Event::Group { group, state, generation, members } => {
                     writeln!(text, "group {group} {state} generation {generation} members {members}")
                 }
+                Event::Fault { request: Some(request), fault, action } => {
+                    writeln!(text, "fault on {request}: {action} ({fault})")
+                }
+                Event::Fault { request: None, fault, action } => writeln!(text, "fault: {action} ({fault})"),
                 Event::Command(command) => writeln!(text, "command: {command}"),
             }
             .expect(INFALLIBLE);

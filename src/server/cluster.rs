@@ -80,6 +80,10 @@ impl Cluster {
         &self.shell
     }
 
+    pub(super) fn shared_shell(&self) -> Arc<Shell> {
+        Arc::clone(&self.shell)
+    }
+
     /// The brokers' addresses, `host:port` separated by commas, as clients want them in `bootstrap.servers`.
     pub fn bootstrap_servers(&self) -> String {
         self.bootstrap.join(",")
@@ -185,7 +189,7 @@ impl Cluster {
     }
 
     /// The requests that came, oldest first, with their answers: what is kept of them, see
-    /// [`JournalLimits`](crate::journal::JournalLimits).
+    /// [`JournalLimits`](JournalLimits).
     pub fn requests(&self) -> Vec<Exchange> {
         // Copied first: nobody should have to wait while it is read.
         Exchange::all(&self.shell.look(|engine, _| engine.journal().clone()))
@@ -206,7 +210,7 @@ impl Cluster {
 
     /// The journal itself, as it is now.
     #[cfg(feature = "sim")]
-    pub(crate) fn journal_so_far(&self) -> crate::journal::Journal {
+    pub(crate) fn journal_so_far(&self) -> Journal {
         self.shell.look(|engine, _| engine.journal().clone())
     }
 
@@ -292,6 +296,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        super::epitaph::print_if_panicking(&self.shell);
         self.shell.stop();
     }
 }

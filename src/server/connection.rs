@@ -1,5 +1,6 @@
 //! One accepted connection: frames in, frames out, one request at a time.
 
+use super::damage;
 use super::shell::Delivery;
 use super::shell::Shell;
 use crate::base::BrokerId;
@@ -72,7 +73,7 @@ pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limit
             },
         };
         match delivery {
-            Delivery::Send { correlation_id, api_version, response, not_before } => {
+            Delivery::Send { correlation_id, api_version, response, not_before, fault } => {
                 if not_before > shell.clock.now() {
                     tokio::select! {
                         biased;
@@ -81,11 +82,26 @@ pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limit
                         () = shell.clock.sleep_until(not_before) => {}
                     }
                 }
-                match frame::encode_response(ResponseHeader { correlation_id }, &response, api_version) {
-                    Ok(slices) => writer.push(slices),
+                let header = ResponseHeader { correlation_id: damage::correlation_id(fault, correlation_id) };
+                let slices = match frame::encode_response(header, &response, api_version) {
+                    Ok(slices) => slices,
                     Err(error) => break format!("{} cannot be written: {error}", response.api_key()),
-                }
+                };
                 drop(response);
+                if let Some(fault) = fault {
+                    let written = tokio::select! {
+                        biased;
+                        written = damage::write(fault, slices, &mut writer, shell.clock) => written,
+                        Delivery::Close(reason) = mailbox.next() => break reason,
+                        () = idle() => break IDLE.to_owned(),
+                    };
+                    match written {
+                        Ok(None) => continue,
+                        Ok(Some(why)) => break why,
+                        Err(error) => break error.to_string(),
+                    }
+                }
+                writer.push(slices);
                 let written = tokio::select! {
                     biased;
                     written = writer.flush() => written,

@@ -2,6 +2,7 @@
 
 use crate::base::ErrorCode;
 use crate::broker::Refusal;
+use crate::fault::FaultError;
 use std::fmt;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub enum Error {
         /// What was refused and why.
         message: String,
     },
+    /// A fault was refused when it was injected.
+    Fault(FaultError),
     /// A file could not be read or written.
     Io {
         /// The file.
@@ -66,6 +69,7 @@ impl fmt::Display for Error {
             Self::Config(what) => f.write_str(what),
             Self::Broker { code, message } => write!(f, "{code}: {message}"),
             Self::Io { path, source } => write!(f, "{path}: {source}"),
+            Self::Fault(source) => source.fmt(f),
             Self::Json(source) => write!(f, "not the expected JSON: {source}"),
             Self::Line { path, line, source } => write!(f, "{path}, line {line}: {source}"),
             Self::TimedOut { waited_for, after, seen } => {
@@ -79,6 +83,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } | Self::Io { source, .. } => Some(source),
+            Self::Fault(source) => Some(source),
             Self::Json(source) => Some(source),
             Self::Line { source, .. } => Some(source),
             Self::Config(_) | Self::Broker { .. } | Self::TimedOut { .. } => None,
@@ -89,6 +94,12 @@ impl std::error::Error for Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Broker { code: refusal.code, message: refusal.message }
+    }
+}
+
+impl From<FaultError> for Error {
+    fn from(source: FaultError) -> Self {
+        Self::Fault(source)
     }
 }
 

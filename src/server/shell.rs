@@ -10,6 +10,7 @@ use crate::base::Instant;
 use crate::broker::Engine;
 use crate::broker::Input;
 use crate::broker::Output;
+use crate::fault::BytesFault;
 use crate::wire::Response;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -24,7 +25,13 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(super) enum Delivery {
     /// A response to send.
-    Send { correlation_id: i32, api_version: i16, response: Arc<Response>, not_before: Instant },
+    Send {
+        correlation_id: i32,
+        api_version: i16,
+        response: Arc<Response>,
+        not_before: Instant,
+        fault: Option<BytesFault>,
+    },
     /// Nothing to send; the next request may be read.
     Continue,
     /// The connection has to end.
@@ -162,13 +169,25 @@ impl Shell {
         result
     }
 
+    /// As [`Shell::with`], for those who run while a panic unwinds: does nothing once the engine has panicked.
+    pub(super) fn with_unless_poisoned(&self, act: impl FnOnce(&mut Engine, Instant)) {
+        if !self.locked.is_poisoned() {
+            self.with(act);
+        }
+    }
+
+    /// As [`Shell::look`], for those who run while a panic unwinds.
+    pub(super) fn look_unless_poisoned<T>(&self, see: impl FnOnce(&Engine) -> T) -> Option<T> {
+        self.locked.lock().ok().map(|locked| see(&locked.engine))
+    }
+
     /// Empties the engine's outputs into mailboxes, except what is for `own` first.
     fn drain(&self, mut locked: MutexGuard<'_, Locked>, own: Option<ConnectionId>) -> Option<Delivery> {
         let mut answer = None;
         while let Some(output) = locked.engine.poll_output() {
             let (connection, delivery) = match output {
-                Output::Send { connection, correlation_id, api_version, response, not_before } => {
-                    (connection, Delivery::Send { correlation_id, api_version, response, not_before })
+                Output::Send { connection, correlation_id, api_version, response, not_before, fault } => {
+                    (connection, Delivery::Send { correlation_id, api_version, response, not_before, fault })
                 }
                 Output::Continue { connection } => (connection, Delivery::Continue),
                 Output::Close { connection, reason } => (connection, Delivery::Close(reason)),

@@ -6,6 +6,7 @@ mod cluster;
 mod endings;
 mod group_admin;
 mod groups;
+mod faults;
 mod hostile;
 mod journal;
 mod peer;

@@ -51,7 +51,7 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: FetchRequ
     let plan = match state.begin_fetch(ctx, &request) {
         Ok(plan) => plan,
         Err(code) => {
-            return Outcome::Reply(FetchResponse { error_code: code.code(), ..FetchResponse::default() });
+            return Outcome::Reply(refused_session(code));
         }
     };
     let limit = state.broker_config(ctx.broker).fetch_max_bytes;
@@ -77,6 +77,11 @@ pub(super) fn refuse(request: &FetchRequest, code: ErrorCode) -> FetchResponse {
         ..FetchableTopicResponse::default()
     });
     FetchResponse { error_code: code.code(), responses: responses.collect(), ..FetchResponse::default() }
+}
+
+/// An answer that says what is wrong with a session, and nothing else.
+pub(in crate::broker) fn refused_session(code: ErrorCode) -> FetchResponse {
+    FetchResponse { error_code: code.code(), ..FetchResponse::default() }
 }
 
 /// A row without anything but its error, as Kafka makes it where it has not come as far as the log.
@@ -157,6 +162,13 @@ fn try_read(
     let topic = state.topic_by_either(&wanted.name, wanted.id, by_id).map_err(|code| (code, None))?;
     let refuse = |code| (code, Some(topic));
     let index = PartitionIndex(wanted.partition);
+    let injected = ctx.refused.as_ref().and_then(|refused| {
+        let name = state.topics.by_id(topic)?.name.as_str();
+        refused.code_for(name, wanted.partition)
+    });
+    if let Some(code) = injected {
+        return Err(refuse(code));
+    }
     let log = state.partition_hosted_by(topic, index, ctx.broker).map_err(refuse)?;
     let current_leader_epoch = LeaderEpoch(asked.current_leader_epoch);
     // Consumers may read from followers since version 11 (KIP-392).

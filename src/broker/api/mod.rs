@@ -80,7 +80,6 @@ macro_rules! handlers {
             }
         }
 
-        #[cfg_attr(not(test), expect(dead_code, reason = "the fault rules are next"))]
         /// Refuses a request with a code in every place where its API has one; `None` for an API that is not served.
         pub(super) fn refuse(request: &Request, code: ErrorCode) -> Option<Response> {
             match request {
@@ -132,6 +131,7 @@ handlers! {
 }
 
 pub(super) use api_versions::unsupported as unsupported_api_versions;
+pub(super) use fetch::refused_session;
 
 /// What the newest release that is emulated serves, by key.
 ///

@@ -1,0 +1,18 @@
+//! The last words of a cluster whose test fails: which faults it had, and how often each fired.
+//!
+//! This is the one place in the library that prints: a test that fails has nobody else to show it, and the harness
+//! keeps what is printed with the failure and throws it away otherwise.
+
+use super::faults::listed;
+use super::shell::Shell;
+
+/// Prints the faults of a cluster that is dropped because a test panics.
+pub(super) fn print_if_panicking(shell: &Shell) {
+    if !std::thread::panicking() {
+        return;
+    }
+    let reports = shell.look_unless_poisoned(|engine| engine.fault_reports()).unwrap_or_default();
+    if !reports.is_empty() {
+        eprintln!("faults of the cluster:\n{}", listed(&reports));
+    }
+}
