@@ -39,6 +39,7 @@
 //! | [`broker`] | the engine: all brokers as one state machine without clock, socket or task |
 //! | [`log`], [`metadata`], [`config`] | what it is made of: partition logs, topics and replicas, configuration as data |
 //! | [`journal`] | what happened, as data |
+//! | [`check`] | histories and the checker: what was lost, doubled, reordered or seen too early, with its witness |
 //! | [`wire`], [`net`] | messages, record batches, frames; byte streams over TCP or in memory |
 //! | [`base`] | identifiers, time, chance and error codes |
 //!
@@ -53,6 +54,7 @@
 
 pub mod base;
 pub mod broker;
+pub mod check;
 pub mod client;
 pub mod config;
 mod coordinator;

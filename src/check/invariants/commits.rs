@@ -1,0 +1,220 @@
+//! `COMMIT-REGRESS`, `COMMIT-UNOWNED`, `COMMIT-LOST`, `COMMIT-STALE`, `COMMIT-EXPIRED`: a group's offset of a partition
+//! is a register. It moves forward, only its owner moves it, and whoever asks is told its last value.
+
+use crate::check::code::Code;
+use crate::check::event::Answer;
+use crate::check::event::Event;
+use crate::check::event::FetchOffsets;
+use crate::check::event::Removal;
+use crate::check::facts::Commit;
+use crate::check::facts::Facts;
+use crate::check::facts::nanos;
+use crate::check::findings::Anomaly;
+use crate::check::findings::Findings;
+use std::collections::BTreeMap;
+
+pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
+    regressions(facts, findings);
+    strangers(facts, findings);
+    answers(facts, findings);
+    expiries(facts, findings);
+    findings.count("commits", facts.commits.values().map(Vec::len).sum());
+}
+
+fn is_ok(commit: &&Commit) -> bool {
+    commit.answer == Some(Answer::Ok)
+}
+
+fn place(facts: &Facts<'_>, group: u32, partition: u32) -> (String, String) {
+    (facts.history.group_name(group).to_owned(), facts.history.partition_name(partition).to_owned())
+}
+
+fn regressions(facts: &Facts<'_>, findings: &mut Findings) {
+    let history = facts.history;
+    // Whoever seeks, is reset or has its offset removed may go back.
+    let mut rewinds: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+    for (_, event) in &history.others {
+        let (partition, t) = match event {
+            Event::Seek(line) => (&line.partition, line.t),
+            Event::Reset(line) => (&line.partition, line.t),
+            Event::CommitRemoved(line) => (&line.partition, line.t),
+            _ => continue,
+        };
+        if let Some(partition) = history.partitions.find(partition) {
+            rewinds.entry(partition).or_default().push(nanos(t));
+        }
+    }
+    for ((group, partition), commits) in &facts.commits {
+        let rewinds = rewinds.get(partition).map_or(&[][..], Vec::as_slice);
+        // Each stretch between two rewinds is a register of its own.
+        for stretch in 0..=rewinds.len() {
+            let from = if stretch == 0 { 0 } else { rewinds[stretch - 1] };
+            let until = rewinds.get(stretch).copied().unwrap_or(u64::MAX);
+            let earlier: Vec<&Commit> = commits.iter().filter(is_ok).filter(|commit| commit.invoked >= from).collect();
+            let mut highest: Vec<&Commit> = Vec::with_capacity(earlier.len());
+            for commit in &earlier {
+                let best = highest.last().copied().filter(|best| best.offset >= commit.offset);
+                highest.push(best.unwrap_or(commit));
+            }
+            for later in commits.iter().filter(is_ok) {
+                if later.completed < from || later.completed >= until {
+                    continue;
+                }
+                let before = earlier.partition_point(|commit| commit.completed < later.invoked);
+                let Some(highest) = before.checked_sub(1).map(|last| highest[last]) else { continue };
+                if highest.offset > later.offset {
+                    findings.add(Code::CommitRegress, || {
+                        let (group, partition) = place(facts, *group, *partition);
+                        Anomaly::of(format!("{group}:{partition}@{}", later.offset))
+                            .at(
+                                highest.event,
+                                format!("group {group} committed offset {} of {partition}", highest.offset),
+                            )
+                            .at(later.event, format!("after that it committed offset {}", later.offset))
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn strangers(facts: &Facts<'_>, findings: &mut Findings) {
+    let history = facts.history;
+    let mut reads: BTreeMap<(u32, u32), Vec<(u64, i64)>> = BTreeMap::new();
+    for chunk in &history.chunks {
+        let poll = facts.poll_of(chunk);
+        if let Some(last) = facts.delivered(chunk).iter().map(|entry| entry.offset).max() {
+            reads.entry((poll.process, chunk.partition)).or_default().push((poll.completed, last));
+        }
+    }
+    for ((group, partition), commits) in &facts.commits {
+        let order = facts.order(*partition);
+        for commit in commits.iter().filter(|commit| commit.accepted == Some(Answer::Ok)) {
+            let mut own =
+                facts.intervals.iter().filter(|own| own.process == commit.process && own.group == Some(*group));
+            if own.clone().next().is_none() {
+                continue;
+            }
+            let witness = |text: String| {
+                let (group, partition) = place(facts, *group, *partition);
+                let process = history.process_name(commit.process);
+                Anomaly::of(format!("{group}:{partition}@{}", commit.offset))
+                    .at(
+                        commit.event,
+                        format!("{process} committed offset {} of {partition} for {group}", commit.offset),
+                    )
+                    .so(text)
+            };
+            let holds =
+                own.any(|own| own.partition == *partition && own.from <= commit.answered && own.to > commit.asked);
+            if !holds {
+                findings.add(Code::CommitUnowned, || witness("it did not own that partition then".to_owned()));
+                continue;
+            }
+            let read = reads.get(&(commit.process, *partition)).map_or(&[][..], Vec::as_slice);
+            let before = read.iter().filter(|(t, _)| *t <= commit.asked);
+            let Some(last) = before.map(|(_, offset)| *offset).max() else { continue };
+            let unread = order.first_visible(last + 1, commit.offset, true);
+            let beyond = order.log.is_some_and(|log| commit.offset > log.end().max(last + 1));
+            if unread.is_some() || beyond {
+                findings.add(Code::CommitUnowned, || witness(format!("the last offset it had read was {last}")));
+            }
+        }
+    }
+}
+
+/// What an answer to OffsetFetch may be.
+fn answers(facts: &Facts<'_>, findings: &mut Findings) {
+    let history = facts.history;
+    let mut removals: BTreeMap<(&str, &str), Vec<u64>> = BTreeMap::new();
+    for (_, event) in &history.others {
+        if let Event::CommitRemoved(line) = event {
+            removals.entry((&line.group, &line.partition)).or_default().push(nanos(line.t));
+        }
+    }
+    for (event, line) in &history.others {
+        let Event::FetchOffsets(line) = line else { continue };
+        let Some(end) = line.end.as_ref().filter(|end| end.result == Answer::Ok) else { continue };
+        let Some(group) = history.groups.find(&line.group) else { continue };
+        for (name, answer) in &end.offsets {
+            let Some(partition) = history.partitions.find(name) else { continue };
+            let Some(commits) = facts.commits.get(&(group, partition)) else { continue };
+            let removed = removals.get(&(line.group.as_str(), name.as_str())).map_or(&[][..], Vec::as_slice);
+            one_answer(facts, findings, (*event, line), name, *answer, (nanos(end.t), commits, removed));
+        }
+    }
+}
+
+fn one_answer(
+    facts: &Facts<'_>,
+    findings: &mut Findings,
+    (event, line): (u32, &FetchOffsets),
+    partition: &str,
+    answer: i64,
+    (answered, commits, removed): (u64, &[Commit], &[u64]),
+) {
+    let asked = nanos(line.t);
+    let group = &line.group;
+    if line.require_stable {
+        let open = commits.iter().find(|commit| {
+            let Some(txn) = commit.txn else { return false };
+            let ended = facts.txns[txn as usize].ends.iter().any(|end| end.invoked < answered);
+            commit.accepted == Some(Answer::Ok) && commit.answered < asked && !ended
+        });
+        if let Some(open) = open {
+            findings.add(Code::CommitStale, || {
+                Anomaly::of(format!("{group}:{partition}@{answer}"))
+                    .at(open.event, format!("offset {} of {partition} waits for its transaction to end", open.offset))
+                    .at(event, format!("a question for stable offsets was answered with {answer} all the same"))
+            });
+            return;
+        }
+    }
+    let settled = &commits[..commits.partition_point(|commit| commit.completed < asked)];
+    let Some(last) = settled.iter().filter(is_ok).max_by_key(|commit| (commit.invoked, commit.event)) else { return };
+    let may_be = commits.iter().any(|commit| {
+        commit.offset == answer
+            && commit.answer != Some(Answer::Fail)
+            && commit.invoked < answered
+            && commit.completed >= last.invoked
+    });
+    let may_be_none = removed.iter().any(|t| *t < answered && *t >= last.invoked);
+    let code = match answer {
+        -1 if !may_be_none => Code::CommitLost,
+        answer if answer >= 0 && answer < last.offset && !may_be => Code::CommitStale,
+        _ => return,
+    };
+    findings.add(code, || {
+        let told = if answer < 0 { "that there was none".to_owned() } else { format!("offset {answer}") };
+        let anomaly = Anomaly::of(format!("{group}:{partition}@{answer}"))
+            .at(last.event, format!("group {group} committed offset {} of {partition}", last.offset))
+            .at(event, format!("whoever asked after that was told {told}"));
+        let unstable = last.txn.is_some() && !line.require_stable;
+        if unstable { anomaly.needs("require_stable=true") } else { anomaly }
+    });
+}
+
+fn expiries(facts: &Facts<'_>, findings: &mut Findings) {
+    let history = facts.history;
+    let retention = history.setup.offsets_retention_ms.saturating_mul(1_000_000);
+    for (event, line) in &history.others {
+        let Event::CommitRemoved(line) = line else { continue };
+        if line.by != Removal::Expiry {
+            continue;
+        }
+        let place = history.groups.find(&line.group).zip(history.partitions.find(&line.partition));
+        let Some(commits) = place.and_then(|place| facts.commits.get(&place)) else { continue };
+        let t = nanos(line.t);
+        let before = commits.iter().filter(is_ok).filter(|commit| commit.completed <= t);
+        let Some(last) = before.max_by_key(|commit| (commit.completed, commit.event)) else { continue };
+        if t - last.completed < retention {
+            findings.add(Code::CommitExpired, || {
+                let (group, partition) = (&line.group, &line.partition);
+                let age = (t - last.completed) / 1_000_000;
+                Anomaly::of(format!("{group}:{partition}"))
+                    .at(last.event, format!("group {group} committed offset {} of {partition}", last.offset))
+                    .at(*event, format!("it expired {age} ms later, before offsets.retention.minutes had passed"))
+            });
+        }
+    }
+}

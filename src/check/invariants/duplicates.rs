@@ -1,0 +1,50 @@
+//! `DUP`: one send is in the log once. `DUP-X` when its places are in different partitions.
+
+use crate::check::code::Code;
+use crate::check::facts::Facts;
+use crate::check::facts::flag;
+use crate::check::findings::Anomaly;
+use crate::check::findings::Findings;
+use crate::check::names::Id;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
+    let history = facts.history;
+    // With logs everywhere the flags know who is there twice; only those are looked for.
+    let all_logged = facts.orders.iter().all(|order| order.log.is_some() || order.entries.is_empty());
+    let mut suspects: BTreeMap<Id, BTreeSet<(u32, i64)>> = BTreeMap::new();
+    if all_logged && !facts.flags.iter().any(|flags| flags & flag::TWICE != 0) {
+        return;
+    }
+    for (partition, order) in (0..).zip(&facts.orders) {
+        let entries = order.all();
+        for entry in entries.iter().filter(|entry| entry.id != Id::FOREIGN) {
+            let Some(send) = history.find_send(entry.id) else { continue };
+            if !all_logged || facts.has(send, flag::TWICE) {
+                suspects.entry(entry.id).or_default().insert((partition, entry.offset));
+            }
+        }
+    }
+    // The same offset twice is another rule's matter, unless the log itself has the record twice.
+    for (id, places) in suspects.into_iter().filter(|(_, places)| places.len() > 1) {
+        findings.add(Code::Dup, || {
+            let send = history.find_send(id).map_or(0, |send| history.sends[send as usize].event);
+            let mut anomaly = Anomaly::of(facts.name(id)).at(send, format!("{} was sent once", facts.name(id)));
+            for (partition, offset) in places.iter().take(4) {
+                let event = place_event(facts, *partition, *offset);
+                let name = history.partition_name(*partition);
+                anomaly.steps.push((event, format!("it is at offset {offset} of {name}")));
+            }
+            let elsewhere =
+                places.iter().any(|(partition, _)| Some(partition) != places.first().map(|(first, _)| first));
+            if elsewhere { anomaly.variant("DUP-X") } else { anomaly }
+        });
+    }
+}
+
+fn place_event(facts: &Facts<'_>, partition: u32, offset: i64) -> Option<u32> {
+    let log = facts.order(partition).log?;
+    let place = log.entries.iter().position(|entry| entry.offset == offset)?;
+    log.batch_at(place).map(|batch| batch.event)
+}

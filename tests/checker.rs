@@ -1,0 +1,8 @@
+//! The checker, held against definitions, mutations, other people's cases, and files that are no histories.
+//!
+//! Not here: what each rule does; its own file says so.
+
+#[path = "checker/bad_input.rs"]
+mod bad_input;
+#[path = "checker/fixtures.rs"]
+mod fixtures;
