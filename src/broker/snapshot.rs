@@ -12,6 +12,7 @@ use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::Timestamp;
 use crate::base::TopicName;
+use crate::log::PartitionLog;
 use crate::metadata::Broker;
 use crate::metadata::Topic;
 use std::collections::BTreeMap;
@@ -75,6 +76,16 @@ impl Engine {
             topics: self.state.topics.iter().map(|topic| snapshot_of(&self.state, topic)).collect(),
             groups: self.group_snapshots(),
         }
+    }
+
+    /// The logs of all partitions with the names of their topics, in order.
+    pub fn partition_logs(&self) -> impl Iterator<Item = (&TopicName, PartitionIndex, &PartitionLog)> {
+        self.state.topics.iter().flat_map(|topic| {
+            let logs = topic.partitions().filter_map(|partition| {
+                Some((&topic.name, partition, self.state.find_partition(topic.id, partition)?))
+            });
+            logs.collect::<Vec<_>>()
+        })
     }
 
     /// One topic, if it exists.

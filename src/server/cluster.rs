@@ -16,6 +16,8 @@ use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::Timestamp;
 use crate::broker::ClusterSnapshot;
+#[cfg(feature = "sim")]
+use crate::broker::Engine;
 use crate::broker::PartitionSnapshot;
 use crate::config::NewTopic;
 use crate::journal::Filter;
@@ -208,10 +210,10 @@ impl Cluster {
         self.shell.look(|engine, _| engine.journal().clone()).render()
     }
 
-    /// The journal itself, as it is now.
+    /// Looks at the engine.
     #[cfg(feature = "sim")]
-    pub(crate) fn journal_so_far(&self) -> Journal {
-        self.shell.look(|engine, _| engine.journal().clone())
+    pub(crate) fn look<T>(&self, see: impl FnOnce(&Engine, Instant) -> T) -> T {
+        self.shell.look(see)
     }
 
     /// Applies retention and compaction now, as the brokers otherwise do from time to time.

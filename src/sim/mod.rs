@@ -24,9 +24,12 @@
 //! }).run().unwrap().trace_hash());
 //! ```
 
+mod fnv;
 mod node;
 mod run;
 mod simulation;
+mod watcher;
+mod white_box;
 
 pub use node::AppError;
 pub use node::Node;
@@ -34,3 +37,4 @@ pub use run::Ending;
 pub use run::Run;
 pub use simulation::Error;
 pub use simulation::Simulation;
+pub use simulation::System;

@@ -1,8 +1,15 @@
 //! A process of the application under simulation.
 
+use super::watcher::Ledger;
+use super::watcher::Watcher;
+use super::watcher::name_of as id_of;
 use crate::base::Rng;
 use crate::base::Seed;
+use crate::check::Event;
+use crate::check::HEADER;
+use crate::check::event::Processed;
 use crate::client::Client;
+use crate::client::ConsumerRecord;
 use crate::net::Endpoint;
 use std::sync::Arc;
 
@@ -24,6 +31,8 @@ pub(super) struct Inner {
     pub(super) seed: Seed,
     pub(super) endpoint: Endpoint,
     pub(super) client: Client,
+    pub(super) watcher: Arc<Watcher>,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 impl Node {
@@ -50,6 +59,18 @@ impl Node {
     /// Where the brokers are, for a client that is set up otherwise.
     pub fn endpoint(&self) -> Endpoint {
         self.inner.endpoint.clone()
+    }
+
+    /// Says that a record was processed for a group: without it nobody can know whether the group lost or doubled any.
+    pub fn processed(&self, group: &str, record: &ConsumerRecord) {
+        let id = record.headers.iter().find(|header| header.key == HEADER);
+        let Some(id) = id.and_then(|header| id_of(header.value.as_deref()?)) else { return };
+        if self.inner.watcher.is_dead() {
+            return;
+        }
+        let t = self.inner.ledger.now();
+        let (process, group) = (self.name(), group.to_owned());
+        self.inner.ledger.note(Event::Processed(Processed { t, process, group, id }));
     }
 
     /// Chance for this process, under a name: the same values in every run with the same seed.

@@ -1,8 +1,11 @@
 //! What a simulated run came to.
 
-use crate::base::Instant;
+use super::fnv::Fnv;
 use crate::base::Seed;
 use crate::broker::ClusterSnapshot;
+use crate::check::History;
+use crate::check::Outcome;
+use crate::check::Report;
 use crate::journal::Event;
 use crate::journal::Journal;
 use crate::wire::codec::Encoder;
@@ -29,6 +32,8 @@ pub struct Run {
     pub(super) elapsed: Duration,
     pub(super) endings: Vec<Ending>,
     pub(super) journal: Journal,
+    pub(super) history: History,
+    pub(super) report: Report,
     pub(super) snapshot: ClusterSnapshot,
 }
 
@@ -46,6 +51,16 @@ impl Run {
     /// How each process ended, by number.
     pub fn endings(&self) -> &[Ending] {
         &self.endings
+    }
+
+    /// What clients did and saw, and what the cluster made of it, as the checker was shown it.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What the checker says of it.
+    pub fn report(&self) -> &Report {
+        &self.report
     }
 
     /// What happened in the cluster.
@@ -83,7 +98,7 @@ impl Run {
                 other => hash.write(format!("{other:?}").as_bytes()),
             }
         }
-        hash.0
+        hash.finish()
     }
 
     /// Panics unless all processes ended well and all promises were kept.
@@ -97,7 +112,8 @@ impl Run {
 
     /// Whether all processes ended well and all promises were kept.
     pub fn is_ok(&self) -> bool {
-        self.endings.iter().all(|ending| *ending == Ending::Finished)
+        let ended = self.endings.iter().all(|ending| *ending == Ending::Finished);
+        ended && self.report.outcome() != Outcome::Failed
     }
 }
 
@@ -113,30 +129,6 @@ impl fmt::Display for Run {
                 Ending::Running => writeln!(f, "  process {index} had not ended when the time was up")?,
             }
         }
-        Ok(())
+        write!(f, "{}", self.report)
     }
-}
-
-/// FNV-1a, 64 bits.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    }
-
-    fn number(&mut self, number: u64) {
-        self.write(&number.to_le_bytes());
-    }
-}
-
-/// The length of a run so far.
-pub(super) fn elapsed(now: Instant) -> Duration {
-    now.since_start()
 }

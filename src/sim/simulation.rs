@@ -6,23 +6,37 @@ use super::node::Node;
 use super::node::name_of;
 use super::run::Ending;
 use super::run::Run;
-use super::run::elapsed;
+use super::watcher::Ledger;
+use super::watcher::Watcher;
+use super::white_box;
 use crate::base::Seed;
+use crate::check::Contract;
+use crate::check::Event;
+use crate::check::History;
+use crate::check::HistoryError;
+use crate::check::Setup;
+use crate::check::event;
 use crate::client::Client;
 use crate::config::NewTopic;
 use crate::journal::JournalLimits;
 use crate::server::Cluster;
 use crate::server::ClusterBuilder;
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::task::LocalSet;
+use tokio::time::Instant;
 
-/// What a process does. Not `Send`: a simulation is one thread.
-type App = Rc<dyn Fn(Node) -> Pin<Box<dyn Future<Output = Result<(), AppError>>>>>;
+/// Not `Send`: a simulation is one thread.
+type Task = Pin<Box<dyn Future<Output = Result<(), AppError>>>>;
+type App = Rc<dyn Fn(Node) -> Task>;
+type Nemesis = Box<dyn FnOnce(System) -> Task>;
 
 /// A system in virtual time, before it runs.
 ///
@@ -34,6 +48,8 @@ pub struct Simulation {
     cluster: ClusterBuilder,
     processes: usize,
     app: Option<App>,
+    nemesis: Option<Nemesis>,
+    setup: Setup,
     time_max: Duration,
 }
 
@@ -49,6 +65,10 @@ pub enum Error {
     Connect(crate::client::Error),
     /// The operating system gave no runtime, or this was called from within one.
     Runtime(std::io::Error),
+    /// What breaks things has failed itself.
+    Nemesis(AppError),
+    /// What was noted cannot have happened: a bug of the simulator.
+    History(HistoryError),
 }
 
 impl fmt::Display for Error {
@@ -58,6 +78,8 @@ impl fmt::Display for Error {
             Self::NoApp => f.write_str("there is nothing to simulate: describe the application with `app`"),
             Self::Connect(error) => write!(f, "a process could not connect: {error}"),
             Self::Runtime(error) => write!(f, "no runtime for the simulation: {error}"),
+            Self::Nemesis(error) => write!(f, "the nemesis failed: {error}"),
+            Self::History(error) => write!(f, "what was noted makes no history: {error}"),
         }
     }
 }
@@ -69,7 +91,15 @@ impl Simulation {
     pub fn new(seed: u64) -> Self {
         let limits = JournalLimits { entries_max: 1_000_000, bytes_max: 1 << 30 };
         let cluster = Cluster::in_memory().seed(seed).journal(limits);
-        Self { seed: Seed(seed), cluster, processes: 1, app: None, time_max: Duration::from_secs(3600) }
+        Self {
+            seed: Seed(seed),
+            cluster,
+            processes: 1,
+            app: None,
+            nemesis: None,
+            setup: Setup::default(),
+            time_max: Duration::from_secs(3600),
+        }
     }
 
     /// Sets how many brokers there are.
@@ -109,13 +139,35 @@ impl Simulation {
         self
     }
 
-    /// Sets what each process does, from its start to its end.
+    /// Sets what each process does, from its start to its end; after a crash it is done again, from its start.
     pub fn app<F, R>(mut self, app: F) -> Self
     where
         F: Fn(Node) -> R + 'static,
         R: Future<Output = Result<(), AppError>> + 'static,
     {
         self.app = Some(Rc::new(move |node| Box::pin(app(node))));
+        self
+    }
+
+    /// Sets what is done to the system while it runs. When it returns, what is still broken stays broken.
+    pub fn nemesis<F, R>(mut self, nemesis: F) -> Self
+    where
+        F: FnOnce(System) -> R + 'static,
+        R: Future<Output = Result<(), AppError>> + 'static,
+    {
+        self.nemesis = Some(Box::new(move |system| Box::pin(nemesis(system))));
+        self
+    }
+
+    /// Sets what must hold. [`Contract::strict`] unless told otherwise.
+    pub fn promise(mut self, contracts: impl IntoIterator<Item = Contract>) -> Self {
+        self.setup.intent = contracts.into_iter().collect();
+        self
+    }
+
+    /// Sets how clients and topics are configured, from which follows what Kafka promises.
+    pub fn setup(mut self, setup: Setup) -> Self {
+        self.setup = setup;
         self
     }
 
@@ -131,41 +183,150 @@ impl Simulation {
 
     async fn run_within(self) -> Result<Run, Error> {
         let app = self.app.ok_or(Error::NoApp)?;
+        let started = Instant::now();
         let cluster = self.cluster.start().await.map_err(Error::Cluster)?;
-        let mut processes = Vec::with_capacity(self.processes);
+        let ledger = Ledger::new(started);
+        let inner = Rc::new(SystemInner { cluster, seed: self.seed, app, ledger, processes: RefCell::default() });
+        let system = System { inner };
         for index in 0..self.processes {
-            let node = start_node(&cluster, self.seed, index).await.map_err(Error::Connect)?;
-            processes.push(tokio::task::spawn_local(app(node)));
+            system.start_process(index).await.map_err(Error::Connect)?;
         }
-        let deadline = tokio::time::Instant::now() + self.time_max;
-        let mut endings = Vec::with_capacity(processes.len());
-        for process in &mut processes {
-            endings.push(match tokio::time::timeout_at(deadline, process).await {
-                Ok(Ok(Ok(()))) => Ending::Finished,
-                Ok(Ok(Err(error))) => Ending::Failed(error.to_string()),
+        let nemesis = self.nemesis.map(|nemesis| tokio::task::spawn_local(nemesis(system.clone())));
+        let deadline = started + self.time_max;
+        let mut endings = Vec::with_capacity(self.processes);
+        for index in 0..self.processes {
+            endings.push(system.ending_of(index, deadline).await);
+        }
+        if let Some(nemesis) = nemesis {
+            match tokio::time::timeout_at(deadline, nemesis).await {
+                Ok(Ok(result)) => result.map_err(Error::Nemesis)?,
                 Ok(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
-                Err(_) => Ending::Running,
-            });
+                Err(_) => {}
+            }
         }
-        let run = Run {
-            seed: self.seed,
-            elapsed: elapsed(cluster.now()),
-            endings,
-            journal: cluster.journal_so_far(),
-            snapshot: cluster.snapshot(),
-        };
-        cluster.shutdown().await;
-        Ok(run)
+        system.finish(self.setup, endings)
     }
 }
 
-async fn start_node(cluster: &Cluster, seed: Seed, index: usize) -> crate::client::Result<Node> {
-    let incarnation = 0;
-    let endpoint = cluster.endpoint();
-    let name = name_of(index, incarnation);
-    let own = Seed(seed.stream(&format!("client/{name}")).next_u64());
-    let client = Client::builder().endpoint(endpoint.clone()).client_id(name).seed(own).connect().await?;
-    Ok(Node { inner: Arc::new(Inner { index, incarnation, seed, endpoint, client }) })
+/// A running system, for those who break it.
+#[derive(Clone)]
+pub struct System {
+    inner: Rc<SystemInner>,
+}
+
+struct SystemInner {
+    cluster: Cluster,
+    seed: Seed,
+    app: App,
+    ledger: Arc<Ledger>,
+    processes: RefCell<Vec<Process>>,
+}
+
+/// A process in its present life.
+struct Process {
+    incarnation: u32,
+    watcher: Arc<Watcher>,
+    task: Option<JoinHandle<Result<(), AppError>>>,
+    abort: AbortHandle,
+}
+
+impl System {
+    /// The cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.inner.cluster
+    }
+
+    /// Ends a process at once, with all that it had under way, and starts it again after a while.
+    ///
+    /// A process that has ended already stays as it is.
+    ///
+    /// # Errors
+    /// What the client says when it cannot connect for its next life.
+    pub async fn crash_process(&self, index: usize, restart_after: Duration) -> crate::client::Result<()> {
+        {
+            let processes = self.inner.processes.borrow();
+            let Some(process) = processes.get(index).filter(|process| !process.abort.is_finished()) else {
+                return Ok(());
+            };
+            process.watcher.crash();
+            process.abort.abort();
+        }
+        tokio::time::sleep(restart_after).await;
+        self.start_process(index).await
+    }
+
+    async fn start_process(&self, index: usize) -> crate::client::Result<()> {
+        let SystemInner { cluster, seed, app, ledger, processes } = &*self.inner;
+        let incarnation = processes.borrow().get(index).map_or(0, |process| process.incarnation + 1);
+        let name = name_of(index, incarnation);
+        let watcher = Watcher::new(name.clone(), Arc::clone(ledger));
+        let endpoint = cluster.endpoint();
+        let own = Seed(seed.stream(&format!("client/{name}")).next_u64());
+        let builder = Client::builder().endpoint(endpoint.clone()).client_id(name).seed(own);
+        let client = builder.interceptor(Arc::clone(&watcher) as _).connect().await?;
+        let (ledger, of_node) = (Arc::clone(ledger), Arc::clone(&watcher));
+        let inner = Inner { index, incarnation, seed: *seed, endpoint, client, watcher: of_node, ledger };
+        let task = tokio::task::spawn_local(app(Node { inner: Arc::new(inner) }));
+        let process = Process { incarnation, watcher, abort: task.abort_handle(), task: Some(task) };
+        let mut processes = processes.borrow_mut();
+        match processes.get_mut(index) {
+            Some(slot) => *slot = process,
+            None => processes.push(process),
+        }
+        Ok(())
+    }
+
+    /// Waits until a process returns, in whichever of its lives.
+    async fn ending_of(&self, index: usize, deadline: Instant) -> Ending {
+        loop {
+            let task = self.inner.processes.borrow_mut()[index].task.take();
+            let Some(task) = task else {
+                // It has crashed and is not back yet.
+                if Instant::now() >= deadline {
+                    return Ending::Running;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            };
+            return match tokio::time::timeout_at(deadline, task).await {
+                Ok(Ok(Ok(()))) => Ending::Finished,
+                Ok(Ok(Err(error))) => Ending::Failed(error.to_string()),
+                Ok(Err(ended)) if ended.is_cancelled() => continue,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
+                Err(_) => Ending::Running,
+            };
+        }
+    }
+
+    /// Takes everything down and has it checked.
+    fn finish(self, setup: Setup, endings: Vec<Ending>) -> Result<Run, Error> {
+        let SystemInner { cluster, seed, ledger, .. } = &*self.inner;
+        let (journal, logs) = cluster.look(|engine, _| (engine.journal().clone(), white_box::final_logs(engine)));
+        let mut events = ledger.take();
+        events.extend(white_box::changes(&journal));
+        // Stable: at one moment what a client does comes before what the cluster makes of it.
+        events.sort_by_key(Event::t);
+        let end = ledger.now();
+        let healed = Event::Healed(event::Healed { t: end });
+        let all = [Event::Setup(Box::new(setup))].into_iter().chain(events).chain([healed]).chain(logs);
+        let history = History::from_events(all).map_err(Error::History)?;
+        let report = history.check();
+        Ok(Run {
+            seed: *seed,
+            elapsed: cluster.now().since_start(),
+            endings,
+            snapshot: cluster.snapshot(),
+            journal,
+            history,
+            report,
+        })
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System").field("cluster", &self.inner.cluster).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Simulation {
@@ -174,6 +335,7 @@ impl fmt::Debug for Simulation {
             .field("seed", &self.seed)
             .field("cluster", &self.cluster)
             .field("processes", &self.processes)
+            .field("setup", &self.setup)
             .field("time_max", &self.time_max)
             .finish_non_exhaustive()
     }

@@ -53,6 +53,9 @@ pub(super) struct Fetcher {
     sessions: BTreeMap<BrokerId, Session>,
     /// What each broker is being asked, with the bytes that its answer may bring.
     in_flight: BTreeMap<BrokerId, usize>,
+    /// How many fetches there were when a broker was last asked.
+    asked_at: BTreeMap<BrokerId, u64>,
+    fetches: u64,
     connecting: BTreeSet<BrokerId>,
     refreshing: bool,
 }
@@ -84,6 +87,8 @@ impl Fetcher {
             work: JoinSet::new(),
             sessions: BTreeMap::new(),
             in_flight: BTreeMap::new(),
+            asked_at: BTreeMap::new(),
+            fetches: 0,
             connecting: BTreeSet::new(),
             refreshing: false,
         }
@@ -163,12 +168,17 @@ impl Fetcher {
         if unknown {
             self.refresh();
         }
+        // A long poll takes room for as long as it waits. So that no broker takes what another one needs, none takes more
+        // than its share, and who has waited longest comes first.
+        let share = (self.shared.settings.prefetch_bytes / wanted.len().max(1)).max(1);
+        let mut wanted: Vec<_> = wanted.into_iter().collect();
+        wanted.sort_by_key(|(broker, _)| self.asked_at.get(broker).copied());
         for (broker, wanted) in wanted {
             let taken = buffered + self.in_flight.values().sum::<usize>();
             if self.in_flight.contains_key(&broker) || taken >= self.shared.settings.prefetch_bytes {
                 continue;
             }
-            let room = self.shared.settings.prefetch_bytes - taken;
+            let room = share.min(self.shared.settings.prefetch_bytes - taken);
             let asked = asked.remove(&broker).unwrap_or_default();
             self.fetch(broker, &wanted, asked, room);
         }
@@ -208,6 +218,8 @@ impl Fetcher {
         match started {
             Ok(answer) => {
                 self.in_flight.insert(broker, bytes_max);
+                self.fetches += 1;
+                self.asked_at.insert(broker, self.fetches);
                 let isolation = settings.isolation;
                 self.work.spawn(async move {
                     let result = answer.get().await.map(|response| open(response, isolation));

@@ -182,6 +182,22 @@ async fn fetching_stops_when_enough_lies_in_memory() {
     assert_eq!(lock(&consumer.shared.state).buffered, 0);
 }
 
+/// With the defaults two brokers that had nothing to say once took all 64 MiB between them, each for its long poll,
+/// and the third, which had the records, was never asked.
+#[tokio::test(start_paused = true)]
+async fn long_polls_do_not_keep_a_broker_from_being_asked() {
+    let fake = Fake::start(3, &[("t", 3)]).await;
+    let client = fake.client().await;
+    let mut consumer = client.consumer().build();
+    consumer.assign_topic("t", StartFrom::Earliest).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    for index in [2, 1, 0] {
+        fill(&client, index, 0..1).await;
+        let record = timeout(Duration::from_secs(1), consumer.recv()).await.expect("it is fetched").unwrap();
+        assert_eq!(record.partition.0, index);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_record_comes_once_and_in_order_through_broken_connections_and_moving_leaders() {
     for seed in 0..10 {

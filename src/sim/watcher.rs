@@ -1,0 +1,328 @@
+//! Writes the history of a run while it happens: an interceptor of each process's client.
+//!
+//! Not here: what the cluster knows (`white_box`), and judging (`check`).
+
+use crate::base::ErrorCode;
+use crate::base::Instant;
+use crate::base::Offset;
+use crate::check::Attempt;
+use crate::check::Event;
+use crate::check::HEADER;
+use crate::check::Operation;
+use crate::check::RecordName;
+use crate::check::classify;
+use crate::check::event;
+use crate::check::event::Answer;
+use crate::check::event::Delivered;
+use crate::check::event::End;
+use crate::client::ConsumerRecord;
+use crate::client::Error;
+use crate::client::Interceptor;
+use crate::client::ProducerRecord;
+use crate::client::RecordMetadata;
+use crate::client::Result;
+use crate::client::TopicPartition;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+/// The header in which an output says which input it was made from: `orders-0@17`.
+pub(super) const SOURCE_HEADER: &str = "kf-src";
+
+/// What all processes of a run have done so far.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    started: tokio::time::Instant,
+    events: Mutex<Vec<Event>>,
+}
+
+impl Ledger {
+    pub(super) fn new(started: tokio::time::Instant) -> Arc<Self> {
+        Arc::new(Self { started, events: Mutex::default() })
+    }
+
+    /// The time since the cluster's start.
+    pub(super) fn now(&self) -> Instant {
+        Instant::after_start(self.started.elapsed())
+    }
+
+    /// Notes an event, and gives its place.
+    pub(super) fn note(&self, event: Event) -> usize {
+        let mut events = self.lock();
+        events.push(event);
+        events.len() - 1
+    }
+
+    /// Takes all that was noted.
+    pub(super) fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Watches one process in one of its lives.
+pub(super) struct Watcher {
+    process: String,
+    ledger: Arc<Ledger>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many records each producer has sent.
+    sent: BTreeMap<u64, u64>,
+    /// Where in the ledger a send without an outcome stands.
+    open: BTreeMap<RecordName, usize>,
+    /// The transactions under way, and how many each producer has begun.
+    transactions: BTreeMap<u64, Option<String>>,
+    begun: u64,
+    /// After a crash nobody learns anything any more.
+    dead: bool,
+}
+
+impl Watcher {
+    pub(super) fn new(process: String, ledger: Arc<Ledger>) -> Arc<Self> {
+        Arc::new(Self { process, ledger, state: Mutex::default() })
+    }
+
+    /// The process has crashed: what it had begun stays unknown.
+    pub(super) fn crash(&self) {
+        self.lock().dead = true;
+        let t = self.ledger.now();
+        self.ledger.note(Event::Crashed(event::Crashed { t, process: self.process.clone() }));
+    }
+
+    /// Whether it has crashed.
+    pub(super) fn is_dead(&self) -> bool {
+        self.lock().dead
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn producer(&self, number: u64) -> String {
+        format!("{}/p{number}", self.process)
+    }
+
+    fn consumer(&self, number: u64) -> String {
+        format!("{}/c{number}", self.process)
+    }
+}
+
+impl Interceptor for Watcher {
+    fn on_send(&self, producer: u64, mut record: ProducerRecord) -> ProducerRecord {
+        // Its number is known when it joins a batch; the room for it is made here.
+        record.headers.retain(|header| header.key != HEADER);
+        let id = id_text(&RecordName::new(self.producer(producer), 0));
+        record.header(HEADER, id)
+    }
+
+    fn on_enqueue(&self, producer: u64, record: &mut ProducerRecord, partition: &TopicPartition) {
+        let mut state = self.lock();
+        if state.dead {
+            return;
+        }
+        let sent = state.sent.entry(producer).or_default();
+        let id = RecordName::new(self.producer(producer), *sent);
+        *sent += 1;
+        for header in record.headers.iter_mut().filter(|header| header.key == HEADER) {
+            header.value = Some(id_text(&id).into());
+        }
+        let source = record.headers.iter().find(|header| header.key == SOURCE_HEADER);
+        let source = source.and_then(|header| source_of(std::str::from_utf8(header.value.as_deref()?).ok()?));
+        let place = self.ledger.note(Event::Send(event::Send {
+            t: self.ledger.now(),
+            op: None,
+            process: None,
+            id: id.clone(),
+            to: partition.to_string(),
+            key: record.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned()),
+            hash: Some(hash(record.key.as_deref(), record.value.as_deref())),
+            txn: state.transactions.get(&producer).cloned().flatten(),
+            source,
+            acks0: false,
+            end: None,
+        }));
+        state.open.insert(id, place);
+    }
+
+    fn on_acknowledgement(&self, _: u64, record: &ProducerRecord, outcome: &Result<RecordMetadata>) {
+        let mut state = self.lock();
+        let id = record.headers.iter().find(|header| header.key == HEADER);
+        let id = id.and_then(|header| name_of(header.value.as_deref()?));
+        let Some(place) = id.and_then(|id| state.open.remove(&id)) else { return };
+        if state.dead {
+            return;
+        }
+        let mut end = End { t: self.ledger.now(), ..End::default() };
+        match outcome {
+            Ok(written) => {
+                end.result = Answer::Ok;
+                end.offset = Some(written.offset.0).filter(|offset| *offset >= 0);
+            }
+            Err(error) => {
+                let may_be = !matches!(error, Error::NotDelivered { may_be_in_log: false, .. });
+                end.result = if may_be { Answer::Info } else { Answer::Fail };
+                end.error = Some(error.to_string());
+            }
+        }
+        if let Some(Event::Send(send)) = self.ledger.lock().get_mut(place) {
+            send.acks0 = end.result == Answer::Ok && end.offset.is_none();
+            send.end = Some(end);
+        }
+    }
+
+    fn on_transaction_begin(&self, producer: u64, transactional_id: &str) {
+        let mut state = self.lock();
+        state.begun += 1;
+        let name = format!("{transactional_id}@{}/{}", self.process, state.begun);
+        state.transactions.insert(producer, Some(name));
+    }
+
+    fn on_transaction_offsets(&self, producer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>) {
+        let txn = self.lock().transactions.get(&producer).cloned().flatten();
+        let end = End { t: self.ledger.now(), result: Answer::Ok, ..End::default() };
+        self.note_commit(self.producer(producer), group, txn, offsets, end);
+    }
+
+    fn on_transaction_end(&self, producer: u64, commit: bool, outcome: &Result<()>) {
+        let mut state = self.lock();
+        let Some(txn) = state.transactions.insert(producer, None).flatten() else { return };
+        if state.dead {
+            return;
+        }
+        let t = self.ledger.now();
+        let (process, end) = (self.producer(producer), Some(end_of(t, outcome)));
+        self.ledger.note(Event::EndTxn(event::EndTxn { t, op: None, process, txn, commit, end }));
+    }
+
+    fn on_consume(&self, consumer: u64, group: Option<&str>, record: &ConsumerRecord) {
+        if self.lock().dead {
+            return;
+        }
+        let id = record.headers.iter().find(|header| header.key == HEADER);
+        let id = id.and_then(|header| name_of(header.value.as_deref()?));
+        let delivered = Delivered::Hashed(record.offset.0, id, hash(record.key.as_deref(), record.value.as_deref()));
+        let t = self.ledger.now();
+        let partition = format!("{}-{}", record.topic, record.partition);
+        let records = [(partition, vec![delivered])].into();
+        let end = End { t, result: Answer::Ok, records, ..End::default() };
+        self.ledger.note(Event::Poll(event::Poll {
+            t,
+            op: None,
+            process: self.consumer(consumer),
+            group: group.map(str::to_owned),
+            txn: None,
+            isolation: None,
+            end: Some(end),
+        }));
+    }
+
+    fn on_commit(&self, consumer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>, outcome: &Result<()>) {
+        if !self.lock().dead {
+            self.note_commit(self.consumer(consumer), group, None, offsets, end_of(self.ledger.now(), outcome));
+        }
+    }
+
+    fn on_assigned(&self, consumer: u64, group: &str, generation: i32, partitions: &[TopicPartition]) {
+        if self.lock().dead {
+            return;
+        }
+        self.ledger.note(Event::Assigned(event::Assigned {
+            t: self.ledger.now(),
+            process: self.consumer(consumer),
+            group: Some(group.to_owned()),
+            generation: Some(i64::from(generation)),
+            partitions: partitions.iter().map(|partition| (partition.to_string(), None)).collect(),
+        }));
+    }
+
+    fn on_released(&self, consumer: u64, group: &str, partitions: &[TopicPartition], _: bool) {
+        if self.lock().dead {
+            return;
+        }
+        self.ledger.note(Event::Released(event::Released {
+            t: self.ledger.now(),
+            process: self.consumer(consumer),
+            group: Some(group.to_owned()),
+            partitions: partitions.iter().map(ToString::to_string).collect(),
+        }));
+    }
+}
+
+impl Watcher {
+    fn note_commit(
+        &self,
+        process: String,
+        group: &str,
+        txn: Option<String>,
+        offsets: &BTreeMap<TopicPartition, Offset>,
+        end: End,
+    ) {
+        let offsets = offsets.iter().map(|(partition, offset)| (partition.to_string(), offset.0)).collect();
+        self.ledger.note(Event::Commit(event::Commit {
+            t: end.t,
+            op: None,
+            process,
+            group: group.to_owned(),
+            txn,
+            generation: None,
+            offsets,
+            end: Some(end),
+        }));
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watcher").field("process", &self.process).finish_non_exhaustive()
+    }
+}
+
+/// How an operation ended that has no result of its own.
+fn end_of(t: Instant, outcome: &Result<()>) -> End {
+    match outcome {
+        Ok(()) => End { t, result: Answer::Ok, ..End::default() },
+        Err(error) => {
+            let refused = matches!(error, Error::Broker { code, .. } if is_definite(*code));
+            let result = if refused { Answer::Fail } else { Answer::Info };
+            End { t, result, error: Some(error.to_string()), ..End::default() }
+        }
+    }
+}
+
+fn is_definite(code: ErrorCode) -> bool {
+    classify(Operation::Commit, code) == Attempt::NotApplied
+}
+
+/// An id as it stands in a record: of one length, whatever the number.
+fn id_text(id: &RecordName) -> String {
+    format!("{}#{:015}", id.producer, id.seq)
+}
+
+/// The id that a record says it has.
+pub(super) fn name_of(header: &[u8]) -> Option<RecordName> {
+    std::str::from_utf8(header).ok()?.parse().ok()
+}
+
+fn source_of(text: &str) -> Option<event::Source> {
+    let (partition, offset) = text.rsplit_once('@')?;
+    Some(event::Source { partition: partition.to_owned(), offset: offset.parse().ok()? })
+}
+
+/// FNV-1a over a record's key and value, each with its length; a missing one is not an empty one.
+pub(super) fn hash(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+    let mut hash = super::fnv::Fnv::default();
+    for part in [key, value] {
+        hash.number(part.map_or(u64::MAX, |part| part.len() as u64));
+        hash.write(part.unwrap_or_default());
+    }
+    hash.finish()
+}
