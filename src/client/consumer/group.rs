@@ -242,6 +242,7 @@ impl Consumer {
 
     /// The partitions of a subscription are gone after this. Gives what is to be committed.
     fn give_everything_up(&mut self) -> Offsets {
+        self.put_away();
         let subscribed = self.link.as_ref().is_some_and(|link| link.subscribed);
         take_target(&mut lock(&self.shared.state), &mut self.target);
         let lost = self.target.as_ref().is_some_and(|target| target.lost);
