@@ -20,6 +20,7 @@ use super::StartFrom;
 use super::member::Command;
 use super::member::Member;
 use super::member::Subscription;
+use super::position::Chunk;
 use super::position::State;
 use crate::base::Offset;
 use futures_core::Stream;
@@ -298,7 +299,12 @@ impl Consumer {
     }
 
     fn change_to(&mut self, mut target: BTreeSet<TopicPartition>, lost: bool, processed: Option<Offsets>) -> Offsets {
-        self.put_away();
+        // Of a partition that stays, the rest of what was fetched is still to be handed out.
+        self.put_away_position();
+        let goes = |chunk: &Chunk| lost || !target.contains(&chunk.partition);
+        if self.current.as_ref().is_some_and(goes) {
+            self.put_away();
+        }
         let mut commits = Offsets::new();
         let Some(link) = &mut self.link else { return commits };
         let mut state = lock(&self.shared.state);

@@ -709,6 +709,15 @@ impl Member {
                 pending.all.iter().map(|(partition, position)| (partition.clone(), position.offset)).collect();
             interceptor.on_commit(self.number, &self.config.group_id, &offsets, &result);
         }
+        {
+            let mut state = lock(&self.shared.state);
+            for (partition, committed) in &pending.all {
+                if let Some(position) = state.partitions.get_mut(partition) {
+                    // After a failure nobody knows; it is committed again, though the position may be the same.
+                    position.committed = result.as_ref().ok().map(|()| committed.offset);
+                }
+            }
+        }
         if let Err(error) = &result {
             if pending.reply.is_none() {
                 tracing::warn!(group = &*self.config.group_id, %error, "a commit failed");
