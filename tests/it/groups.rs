@@ -2,9 +2,9 @@
 
 use rehearsal::base::{Offset, Seed};
 use rehearsal::client::{
-    Assignor, Client, Consumer, ConsumerBuilder, ConsumerRecord, CooperativeStickyAssignor, GroupProtocol, Interceptor,
-    OffsetReset, OnClose, ProducerRecord, RangeAssignor, Rebalance, RebalanceListener, RoundRobinAssignor, StartFrom,
-    StickyAssignor, TopicPartition,
+    Assignor, Claim, Client, Consumer, ConsumerBuilder, ConsumerRecord, CooperativeStickyAssignor, GroupHandler,
+    GroupProtocol, Interceptor, OffsetReset, OnClose, ProducerRecord, RangeAssignor, Rebalance, RebalanceListener,
+    RoundRobinAssignor, StartFrom, StickyAssignor, TopicPartition,
 };
 use rehearsal::{Cluster, ErrorCode, NewTopic, Record};
 use std::collections::{BTreeMap, BTreeSet};
@@ -402,6 +402,134 @@ async fn a_consumer_that_names_its_partitions_commits_without_being_a_member() {
     let reason = alone.recv().await.unwrap_err().to_string();
     assert_eq!(reason, "t-0 cannot begin at what is committed: the consumer has no group_id");
     assert!(alone.subscribe(["t"]).is_err() && alone.commit().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_committed_past_a_record_under_way() {
+    let cluster = cluster(1).await;
+    fill(&cluster, 1, 0..20);
+    let settings = |builder: ConsumerBuilder| builder.auto_commit_interval(Duration::from_millis(100));
+    let mut consumer = member(&cluster, settings).await;
+    let most = Arc::new(Mutex::new((0, 0)));
+    let process = |record: ConsumerRecord| {
+        let most = Arc::clone(&most);
+        async move {
+            {
+                let mut most = most.lock().unwrap();
+                *most = (most.0 + 1, most.1.max(most.0 + 1));
+            }
+            // The sixth takes long, the others do not.
+            let long = if value(&record) == 5 { 10_000 } else { 10 };
+            sleep(Duration::from_millis(long)).await;
+            most.lock().unwrap().0 -= 1;
+            Ok::<(), rehearsal::client::Error>(())
+        }
+    };
+    let group = cluster.group("g");
+    assert!(timeout(Duration::from_secs(9), consumer.for_each_concurrent(4, process)).await.is_err());
+    assert_eq!((group.committed("t", 0), most.lock().unwrap().1), (Some(5), 4));
+    // What was not finished comes again, and all behind it, whoever asks for it.
+    assert!(timeout(Duration::from_secs(12), consumer.for_each_concurrent(4, process)).await.is_err());
+    assert_eq!(group.committed("t", 0), Some(20));
+    fill(&cluster, 1, 20..24);
+    let failing = |record: ConsumerRecord| async move {
+        let failed = value(&record) == 22;
+        if failed { Err(rehearsal::client::Error::Invalid("no".to_owned())) } else { Ok(()) }
+    };
+    assert_eq!(consumer.for_each_concurrent(2, failing).await.unwrap_err().to_string(), "no");
+    consumer.close().await.unwrap();
+    assert_eq!(group.committed("t", 0), Some(22));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebalance_waits_for_the_records_under_way() {
+    for (way, settings) in ways() {
+        let cluster = cluster(2).await;
+        fill(&cluster, 2, 0..2);
+        let mut one = member(&cluster, &settings).await;
+        let slow = |_| async {
+            sleep(Duration::from_secs(20)).await;
+            Ok::<(), rehearsal::client::Error>(())
+        };
+        let first = timeout(Duration::from_secs(60), one.for_each_concurrent(8, slow));
+        let second = async {
+            // It comes when the other has both records under way.
+            sleep(Duration::from_secs(1)).await;
+            let mut two = member(&cluster, &settings).await;
+            (drain(&mut two, 60_000).await, two)
+        };
+        let (_, (seen, two)) = tokio::join!(first, second);
+        assert_eq!(seen, Vec::<i32>::new(), "{way}");
+        assert_eq!((indexes(&one).len(), indexes(&two).len()), (1, 1), "{way}");
+        assert_eq!(cluster.group("g").lag("t"), 0, "{way}");
+    }
+}
+
+/// Marks what it reads and writes down what happens.
+struct Handler(Log, u64);
+
+impl GroupHandler for Handler {
+    type Error = rehearsal::client::Error;
+
+    async fn set_up(&self, partitions: &[TopicPartition]) -> Result<(), Self::Error> {
+        self.0.write("set up", partitions);
+        Ok(())
+    }
+
+    async fn consume(&self, mut claim: Claim) -> Result<(), Self::Error> {
+        let mut count = 0;
+        while let Some(record) = claim.recv().await? {
+            sleep(Duration::from_millis(self.1)).await;
+            claim.mark(&record);
+            count += 1;
+        }
+        claim.cancelled().await;
+        claim.commit().await?;
+        self.0.0.lock().unwrap().push(format!("{} ends after {count}", claim.partition()));
+        Ok(())
+    }
+
+    async fn clean_up(&self, partitions: &[TopicPartition]) -> Result<(), Self::Error> {
+        self.0.write("clean up", partitions);
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_has_a_task_for_each_partition() {
+    for (way, settings) in ways() {
+        let cluster = cluster(2).await;
+        fill(&cluster, 2, 0..20);
+        let log = Log::default();
+        let mut one = member(&cluster, &settings).await;
+        one.run(Handler(log.clone(), 0), sleep(Duration::from_secs(5))).await.unwrap();
+        let told = log.take();
+        assert_eq!(told[0], "set up t-0 t-1", "{way}");
+        assert_eq!(told[1..3].iter().collect::<BTreeSet<_>>().len(), 2, "{way}");
+        assert!(told[1..3].iter().all(|line| line.ends_with(" ends after 10")), "{way} {told:?}");
+        assert_eq!(told[3], "clean up t-0 t-1", "{way}");
+        assert_eq!(cluster.group("g").lag("t"), 0, "{way}");
+
+        fill(&cluster, 2, 20..1_020);
+        let mut two = member(&cluster, &settings).await;
+        let other = Log::default();
+        let both = tokio::join!(
+            one.run(Handler(log.clone(), 20), sleep(Duration::from_secs(60))),
+            two.run(Handler(other.clone(), 20), sleep(Duration::from_secs(60)))
+        );
+        both.0.unwrap();
+        both.1.unwrap();
+        let read = |log: &Log| -> usize {
+            let counts = log.take().into_iter().filter_map(|line| line.rsplit_once(" after ")?.1.parse::<usize>().ok());
+            counts.sum()
+        };
+        let (ones, twos) = (read(&log), read(&other));
+        assert_eq!(ones + twos, 1_000, "{way}: each record once, as the rebalance waits for marks");
+        assert!(ones > 400 && twos > 400, "{way} {ones} {twos}");
+        one.close().await.unwrap();
+        two.close().await.unwrap();
+        assert_eq!(cluster.group("g").lag("t"), 0, "{way}");
+    }
 }
 
 /// Who owns what, as the members are told: nobody may be told of a partition in a generation in which somebody else

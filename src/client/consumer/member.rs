@@ -372,6 +372,7 @@ impl Member {
             state.waiting()
         };
         waker.into_iter().for_each(Waker::wake);
+        self.shared.called.notify_one();
     }
 
     fn on_command(&mut self, command: Command) {
