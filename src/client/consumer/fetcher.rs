@@ -132,7 +132,14 @@ impl Fetcher {
         let mut asked: BTreeMap<BrokerId, Asked> = BTreeMap::new();
         let mut unknown = false;
         let mut wake: Option<Instant> = None;
+        let share = match state.partitions.len() {
+            count if state.feeds_claims && count > 0 => self.shared.settings.prefetch_bytes / count,
+            _ => usize::MAX,
+        };
         for (partition, position) in &mut state.partitions {
+            if position.held > share {
+                continue;
+            }
             if let Some(not_before) = position.not_before.filter(|not_before| *not_before > now) {
                 wake = Some(wake.map_or(not_before, |wake| wake.min(not_before)));
             }

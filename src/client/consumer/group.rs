@@ -20,6 +20,7 @@ use super::StartFrom;
 use super::member::Command;
 use super::member::Member;
 use super::member::Subscription;
+use super::position::Chunk;
 use super::position::State;
 use crate::base::Offset;
 use futures_core::Stream;
@@ -149,9 +150,12 @@ fn take_target(state: &mut State, pending: &mut Option<Target>) {
 }
 
 /// What to commit for a partition when all that was handed out has been processed.
-fn position_of(state: &State, partition: &TopicPartition) -> Option<OffsetAndMetadata> {
+pub(super) fn position_of(state: &State, partition: &TopicPartition) -> Option<OffsetAndMetadata> {
     let position = state.partitions.get(partition)?;
     let offset = position.next.filter(|_| !position.awaits_commit)?;
+    if let Some(unfinished) = position.unfinished.first() {
+        return Some((*unfinished).into());
+    }
     Some(OffsetAndMetadata { leader_epoch: position.epoch, ..offset.into() })
 }
 
@@ -242,11 +246,12 @@ impl Consumer {
 
     /// The partitions of a subscription are gone after this. Gives what is to be committed.
     fn give_everything_up(&mut self) -> Offsets {
+        self.put_away();
         let subscribed = self.link.as_ref().is_some_and(|link| link.subscribed);
         take_target(&mut lock(&self.shared.state), &mut self.target);
         let lost = self.target.as_ref().is_some_and(|target| target.lost);
         if subscribed {
-            let commits = self.change_to(BTreeSet::new(), lost, None);
+            let commits = self.change_to(BTreeSet::new(), lost);
             self.target = None;
             return commits;
         }
@@ -287,17 +292,34 @@ impl Consumer {
         None
     }
 
-    /// Does what the group has said. `processed` is what is committed of what is given up; by default it is what
-    /// `enable.auto.commit` says.
-    pub(super) fn rebalance(&mut self, processed: Option<Offsets>) {
+    /// Does what the group has said.
+    pub(super) fn rebalance(&mut self) {
         if let Some(target) = self.target.take() {
-            let commit = self.change_to(target.partitions, target.lost, processed);
+            let commit = self.change_to(target.partitions, target.lost);
             let _ = self.tell_member(Command::Owned { id: target.id, commit });
         }
     }
 
-    fn change_to(&mut self, mut target: BTreeSet<TopicPartition>, lost: bool, processed: Option<Offsets>) -> Offsets {
-        self.put_away();
+    /// Whether the group has said that what this consumer owns is somebody else's.
+    pub(super) fn is_lost(&mut self) -> bool {
+        take_target(&mut lock(&self.shared.state), &mut self.target);
+        self.target.as_ref().is_some_and(|target| target.lost)
+    }
+
+    /// What is given up when the group's word is done.
+    pub(super) fn to_give_up(&self) -> Vec<TopicPartition> {
+        let owned = self.assignment();
+        let Some(target) = &self.target else { return Vec::new() };
+        owned.into_iter().filter(|partition| target.lost || !target.partitions.contains(partition)).collect()
+    }
+
+    fn change_to(&mut self, mut target: BTreeSet<TopicPartition>, lost: bool) -> Offsets {
+        // Of a partition that stays, the rest of what was fetched is still to be handed out.
+        self.put_away_position();
+        let goes = |chunk: &Chunk| lost || !target.contains(&chunk.partition);
+        if self.current.as_ref().is_some_and(goes) {
+            self.put_away();
+        }
         let mut commits = Offsets::new();
         let Some(link) = &mut self.link else { return commits };
         let mut state = lock(&self.shared.state);
@@ -306,9 +328,7 @@ impl Consumer {
             owned.iter().filter(|partition| lost || !target.contains(*partition)).cloned().collect();
         if !revoked.is_empty() {
             tracing::debug!(?revoked, lost, "partitions are given up");
-            if let Some(processed) = processed {
-                commits = processed;
-            } else if self.shared.settings.auto_commit.is_some() && !lost {
+            if self.shared.settings.auto_commit.is_some() && !lost {
                 commits = news(&mut state);
             }
             let mut rebalance = Rebalance { state: &mut state, commits: &mut commits };

@@ -14,6 +14,7 @@ use super::super::group::membership::GroupConfig;
 use super::super::group::membership::GroupProtocol;
 use super::super::group::membership::Identity;
 use super::super::group::membership::Membership;
+use super::super::group::membership::OnClose;
 use super::super::group::membership::Target;
 use super::super::group::membership::Wanted;
 use super::super::group::offsets;
@@ -220,6 +221,8 @@ pub(super) struct Member {
     missing_at: Option<Instant>,
     refreshing: bool,
     closing: Option<Closing>,
+    /// How many times the group is being left at this moment.
+    leaves: usize,
     finished: bool,
 }
 
@@ -257,6 +260,7 @@ impl Member {
             missing_at: None,
             refreshing: false,
             closing: None,
+            leaves: 0,
             finished: false,
         }
     }
@@ -368,6 +372,7 @@ impl Member {
             state.waiting()
         };
         waker.into_iter().for_each(Waker::wake);
+        self.shared.called.notify_one();
     }
 
     fn on_command(&mut self, command: Command) {
@@ -421,7 +426,8 @@ impl Member {
         self.subscription = None;
         self.list_at = None;
         self.wanted = Wanted::default();
-        let departure = self.membership.leave();
+        // Who unsubscribes means it; only closing can be meant to be short.
+        let departure = self.membership.leave(OnClose::Default);
         self.call(|attention| attention.target = None);
         if let Some(departure) = departure {
             self.leave(departure);
@@ -548,6 +554,7 @@ impl Member {
 
     /// Leaves the group without waiting for it; whoever closes does.
     fn leave(&mut self, departure: Departure) {
+        self.leaves += 1;
         let coordinator = Arc::clone(&self.coordinator);
         self.work.spawn(async move {
             let asked = async {
@@ -703,6 +710,15 @@ impl Member {
                 pending.all.iter().map(|(partition, position)| (partition.clone(), position.offset)).collect();
             interceptor.on_commit(self.number, &self.config.group_id, &offsets, &result);
         }
+        {
+            let mut state = lock(&self.shared.state);
+            for (partition, committed) in &pending.all {
+                if let Some(position) = state.partitions.get_mut(partition) {
+                    // After a failure nobody knows; it is committed again, though the position may be the same.
+                    position.committed = result.as_ref().ok().map(|()| committed.offset);
+                }
+            }
+        }
         if let Err(error) = &result {
             if pending.reply.is_none() {
                 tracing::warn!(group = &*self.config.group_id, %error, "a commit failed");
@@ -813,16 +829,16 @@ impl Member {
 
     fn depart(&mut self, now: Instant) -> Option<Instant> {
         let closing = self.closing.as_mut()?;
-        if closing.deadline <= now {
-            self.finished = true;
-        } else if self.commits.is_empty() && !self.committing && !closing.leaving {
+        let deadline = closing.deadline;
+        if self.commits.is_empty() && !closing.leaving {
             closing.leaving = true;
-            match self.membership.leave() {
-                Some(departure) => self.leave(departure),
-                None => self.finished = true,
+            if let Some(departure) = self.membership.leave(self.config.on_close) {
+                self.leave(departure);
             }
         }
-        self.closing.as_ref().map(|closing| closing.deadline)
+        let left = self.closing.as_ref().is_some_and(|closing| closing.leaving) && self.leaves == 0;
+        self.finished = left || deadline <= now;
+        Some(deadline)
     }
 
     fn on_done(&mut self, done: Done) {
@@ -834,7 +850,7 @@ impl Member {
             Done::Resolved => self.membership.on_resolved(now, &self.router.metadata()),
             Done::Listed(listed) => self.on_listed(listed),
             Done::Refreshed => self.refreshing = false,
-            Done::Left => self.finished = self.closing.as_ref().is_some_and(|closing| closing.leaving),
+            Done::Left => self.leaves -= 1,
             Done::Nothing => {}
         }
     }

@@ -3,8 +3,10 @@
 //! Not here: how members of a group come to an agreement; that is [`super::group`].
 
 mod builder;
+mod concurrent;
 mod fetcher;
 mod group;
+mod handler;
 mod isolation;
 mod member;
 mod position;
@@ -22,6 +24,8 @@ pub use group::Message;
 pub use group::MessageStream;
 pub use group::Rebalance;
 pub use group::RebalanceListener;
+pub use handler::Claim;
+pub use handler::GroupHandler;
 pub use isolation::IsolationLevel;
 pub use record::ConsumerRecord;
 
@@ -104,6 +108,8 @@ struct Shared {
     state: Mutex<State>,
     /// There may be something to fetch.
     wake: Notify,
+    /// Somebody calls for the user's attention, for those who do not wait for records just now.
+    called: Notify,
     pulse: Pulse,
     settings: Settings,
 }
@@ -117,8 +123,13 @@ enum Event {
 
 impl Consumer {
     fn new(router: Arc<Router>, settings: Settings) -> Self {
-        let shared =
-            Arc::new(Shared { state: Mutex::default(), wake: Notify::new(), pulse: Pulse::default(), settings });
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            wake: Notify::new(),
+            called: Notify::new(),
+            pulse: Pulse::default(),
+            settings,
+        });
         tokio::spawn(Fetcher::new(Arc::clone(&shared), Arc::clone(&router)).run());
         let number = router.next_consumer();
         let link = Link::start(number, &router, &shared);
@@ -175,7 +186,7 @@ impl Consumer {
         loop {
             match self.poll_event(cx) {
                 Poll::Ready(Ok(Event::Record(record))) => return Poll::Ready(Ok(record)),
-                Poll::Ready(Ok(Event::Rebalance)) => self.rebalance(None),
+                Poll::Ready(Ok(Event::Rebalance)) => self.rebalance(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             }
@@ -258,19 +269,7 @@ impl Consumer {
         let chunk = self.current.as_mut()?;
         match chunk.next_record(self.shared.settings.decompressed_bytes_max) {
             Ok(Some(opened)) => {
-                let (topic, partition) = (chunk.partition.topic.clone(), chunk.partition.partition);
-                let record = opened.record;
-                let record = ConsumerRecord {
-                    topic,
-                    partition,
-                    offset: record.offset,
-                    timestamp: record.timestamp,
-                    timestamp_type: opened.timestamp_type,
-                    leader_epoch: opened.leader_epoch,
-                    key: record.key,
-                    value: record.value,
-                    headers: record.headers,
-                };
+                let record = ConsumerRecord::new(&chunk.partition, opened);
                 if let Some(interceptor) = &self.router.settings.interceptor {
                     interceptor.on_consume(self.number, self.group_id(), &record);
                 }

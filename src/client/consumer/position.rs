@@ -15,6 +15,7 @@ use crate::wire::batch::Record;
 use crate::wire::batch::RecordIter;
 use crate::wire::batch::TimestampType;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::task::Waker;
 use tokio::time::Instant;
@@ -29,6 +30,8 @@ pub(super) struct State {
     failures: VecDeque<Error>,
     waker: Option<Waker>,
     pub(super) closed: bool,
+    /// What is fetched goes to the tasks of partitions, so that one slow task must not take all the room.
+    pub(super) feeds_claims: bool,
     next_generation: u64,
     /// What the user has to see to before it gets records.
     pub(super) attention: Attention,
@@ -37,6 +40,8 @@ pub(super) struct State {
 /// Where one partition stands.
 #[derive(Debug)]
 pub(super) struct Position {
+    /// When it was assigned or last sought: what was handed out before that does not count.
+    pub(super) placed: u64,
     /// A fetch that was made for another generation does not count.
     pub(super) generation: u64,
     /// What to fetch next; `Err` as long as it has to be looked up.
@@ -47,6 +52,10 @@ pub(super) struct Position {
     pub(super) epoch: LeaderEpoch,
     /// Where it goes on is what the group has committed, which is not known yet.
     pub(super) awaits_commit: bool,
+    /// What was handed out and has not been processed, where that is known: nothing behind it is committed.
+    pub(super) unfinished: BTreeSet<Offset>,
+    /// The bytes that lie with its task, if it has one.
+    pub(super) held: usize,
     /// What was last committed, as far as this consumer knows.
     pub(super) committed: Option<Offset>,
     pub(super) high_watermark: Option<Offset>,
@@ -118,11 +127,14 @@ impl State {
         let fetch = start.fetch();
         let paused = self.partitions.get(&partition).is_some_and(|position| position.paused);
         let position = Position {
+            placed: self.next_generation,
             generation: self.next_generation,
             fetch,
             next: fetch.ok(),
             epoch: LeaderEpoch::NONE,
             awaits_commit: start == StartFrom::Committed,
+            unfinished: BTreeSet::new(),
+            held: 0,
             committed: None,
             high_watermark: None,
             paused,
@@ -168,6 +180,45 @@ impl State {
             }
         }
         (asked, later)
+    }
+
+    /// A record is being processed; nothing from it on may be committed until it is finished. Gives what to finish it
+    /// with.
+    pub(super) fn begin(&mut self, partition: &TopicPartition, offset: Offset) -> u64 {
+        let Some(position) = self.partitions.get_mut(partition) else { return 0 };
+        position.unfinished.insert(offset);
+        position.placed
+    }
+
+    /// A record has been processed.
+    pub(super) fn finish(&mut self, partition: &TopicPartition, placed: u64, offset: Offset) {
+        let position = self.partitions.get_mut(partition).filter(|position| position.placed == placed);
+        if let Some(position) = position {
+            position.unfinished.remove(&offset);
+        }
+    }
+
+    /// A record and all before it have been processed.
+    pub(super) fn finish_up_to(&mut self, partition: &TopicPartition, placed: u64, offset: Offset) {
+        let position = self.partitions.get_mut(partition).filter(|position| position.placed == placed);
+        if let Some(position) = position {
+            position.unfinished = position.unfinished.split_off(&offset.plus(1));
+        }
+    }
+
+    /// Reads what was handed out and not finished once more.
+    pub(super) fn rewind(&mut self, partition: &TopicPartition) {
+        let Some(position) = self.partitions.get(partition) else { return };
+        let first = position.unfinished.first().copied();
+        let epoch = position.epoch;
+        if let Some(offset) = first.or(position.next).filter(|_| !position.awaits_commit) {
+            let committed = position.committed;
+            self.place(partition.clone(), StartFrom::Offset(offset));
+            if let Some(position) = self.partitions.get_mut(partition) {
+                position.committed = committed;
+                position.epoch = if first.is_some() { LeaderEpoch::NONE } else { epoch };
+            }
+        }
     }
 
     /// Takes in what a group has committed for a partition, or where else to go on; `None` if that is for the user to say.
@@ -224,6 +275,21 @@ impl State {
     /// Gives back the room that a chunk took.
     pub(super) fn release(&mut self, bytes: usize) {
         self.buffered = self.buffered.saturating_sub(bytes);
+    }
+
+    /// A partition's task has got bytes.
+    pub(super) fn hold(&mut self, partition: &TopicPartition, bytes: usize) {
+        if let Some(position) = self.partitions.get_mut(partition) {
+            position.held += bytes;
+        }
+    }
+
+    /// A partition's task gives back the room of bytes.
+    pub(super) fn let_go(&mut self, partition: &TopicPartition, placed: u64, bytes: usize) {
+        self.release(bytes);
+        if let Some(position) = self.partitions.get_mut(partition).filter(|position| position.placed == placed) {
+            position.held = position.held.saturating_sub(bytes);
+        }
     }
 
     /// The next chunk that need not be waited for.

@@ -4,6 +4,7 @@
 
 use super::super::TopicPartition;
 use super::super::transaction::OffsetAndMetadata;
+use super::position::Opened;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
@@ -37,6 +38,21 @@ pub struct ConsumerRecord {
 }
 
 impl ConsumerRecord {
+    pub(super) fn new(partition: &TopicPartition, opened: Opened) -> Self {
+        let record = opened.record;
+        Self {
+            topic: partition.topic.clone(),
+            partition: partition.partition,
+            offset: record.offset,
+            timestamp: record.timestamp,
+            timestamp_type: opened.timestamp_type,
+            leader_epoch: opened.leader_epoch,
+            key: record.key,
+            value: record.value,
+            headers: record.headers,
+        }
+    }
+
     /// The partition from which it was read.
     pub fn topic_partition(&self) -> TopicPartition {
         TopicPartition { topic: self.topic.clone(), partition: self.partition }

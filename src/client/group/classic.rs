@@ -225,8 +225,8 @@ impl Classic {
         self.lose();
     }
 
-    pub(super) fn leave(&mut self) -> Option<Departure> {
-        let leaves = match self.config.on_close {
+    pub(super) fn leave(&mut self, on_close: OnClose) -> Option<Departure> {
+        let leaves = match on_close {
             OnClose::Default => self.config.instance_id.is_none(),
             OnClose::LeaveGroup => true,
             OnClose::RemainInGroup => false,

@@ -289,8 +289,8 @@ impl NewMember {
         self.lose();
     }
 
-    pub(super) fn leave(&mut self) -> Option<Departure> {
-        let epoch = match (self.config.on_close, &self.config.instance_id) {
+    pub(super) fn leave(&mut self, on_close: OnClose) -> Option<Departure> {
+        let epoch = match (on_close, &self.config.instance_id) {
             (OnClose::LeaveGroup, _) | (OnClose::Default, None) => Some(LEAVING),
             (OnClose::Default | OnClose::RemainInGroup, Some(_)) => Some(LEAVING_FOR_NOW),
             (OnClose::RemainInGroup, None) => None,

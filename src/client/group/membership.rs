@@ -221,8 +221,8 @@ impl Membership {
     }
 
     /// Ends the membership; the user has given everything up.
-    pub(in crate::client) fn leave(&mut self) -> Option<Departure> {
-        either!(self, member => member.leave())
+    pub(in crate::client) fn leave(&mut self, on_close: OnClose) -> Option<Departure> {
+        either!(self, member => member.leave(on_close))
     }
 
     pub(in crate::client) fn identity(&self) -> Identity {
