@@ -12,6 +12,7 @@ use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::Timestamp;
 use crate::base::TopicName;
+use crate::base::Uuid;
 use crate::metadata::Broker;
 use crate::metadata::Topic;
 use std::collections::BTreeMap;
@@ -75,6 +76,11 @@ impl Engine {
             topics: self.state.topics.iter().map(|topic| snapshot_of(&self.state, topic)).collect(),
             groups: self.group_snapshots(),
         }
+    }
+
+    /// The name of the topic with this id, if it exists.
+    pub fn topic_name(&self, id: Uuid) -> Option<String> {
+        self.state.topics.by_id(id).map(|topic| topic.name.to_string())
     }
 
     /// One topic, if it exists.
