@@ -78,6 +78,7 @@ pub use fault::Fault;
 pub use server::Cluster;
 pub use server::ClusterBuilder;
 pub use server::Error;
+pub use server::Expected;
 pub use server::Record;
 pub use server::Result;
 pub use server::SavedCluster;

@@ -13,6 +13,7 @@ use crate::base::PartitionIndex;
 use crate::base::Timestamp;
 use crate::base::TopicName;
 use crate::log::PartitionLog;
+use crate::base::Uuid;
 use crate::metadata::Broker;
 use crate::metadata::Topic;
 use std::collections::BTreeMap;
@@ -86,6 +87,11 @@ impl Engine {
             });
             logs.collect::<Vec<_>>()
         })
+    }
+
+    /// The name of the topic with this id, if it exists.
+    pub fn topic_name(&self, id: Uuid) -> Option<String> {
+        self.state.topics.by_id(id).map(|topic| topic.name.to_string())
     }
 
     /// One topic, if it exists.

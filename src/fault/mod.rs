@@ -41,9 +41,11 @@ pub use rules::Firing;
 pub use target::Target;
 pub use target::World;
 
+pub(crate) use rows::Row;
 pub(crate) use rows::RowMatch;
 pub(crate) use rows::merge_rows;
 pub(crate) use rows::retain_rows;
+pub(crate) use rows::rows;
 pub(crate) use rules::Decision;
 pub(crate) use rules::Faults;
 pub(crate) use subject::Known;

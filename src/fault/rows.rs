@@ -237,7 +237,7 @@ fn retain(
 }
 
 /// The rows of a message.
-pub(super) fn rows(facts: &Struct, message: &mut Value, names: Names<'_>) -> Vec<Row> {
+pub(crate) fn rows(facts: &Struct, message: &mut Value, names: Names<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     retain_rows(facts, message, names, &mut |row| {
         rows.push(row.clone());

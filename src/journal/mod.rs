@@ -256,6 +256,11 @@ impl Journal {
         }
     }
 
+    /// How many entries there have been, those that were dropped included: the number of the next one.
+    pub const fn recorded(&self) -> u64 {
+        self.next
+    }
+
     /// How many entries have been dropped to stay within the limits.
     pub fn dropped(&self) -> u64 {
         self.entries.front().map_or(self.next, |oldest| oldest.sequence)

@@ -8,11 +8,16 @@ use super::shell::Shell;
 
 /// Prints the faults of a cluster that is dropped because a test panics.
 pub(super) fn print_if_panicking(shell: &Shell) {
-    if !std::thread::panicking() {
+    if !is_failing() {
         return;
     }
     let reports = shell.look_unless_poisoned(|engine| engine.fault_reports()).unwrap_or_default();
     if !reports.is_empty() {
         eprintln!("faults of the cluster:\n{}", listed(&reports));
     }
+}
+
+/// Whether the test is panicking already, so that a second panic would only hide why.
+pub(super) fn is_failing() -> bool {
+    std::thread::panicking()
 }

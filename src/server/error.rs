@@ -46,6 +46,8 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<Self>,
     },
+    /// Requests did not come as expected; the text says what was expected, what came, and what came nearest to it.
+    Unmet(String),
     /// What was waited for did not come true.
     TimedOut {
         /// What that was.
@@ -66,7 +68,7 @@ impl fmt::Display for Error {
             Self::Bind { address, source } => {
                 write!(f, "cannot listen on {address}: {source}; choose another port, or port 0 for any free one")
             }
-            Self::Config(what) => f.write_str(what),
+            Self::Config(what) | Self::Unmet(what) => f.write_str(what),
             Self::Broker { code, message } => write!(f, "{code}: {message}"),
             Self::Io { path, source } => write!(f, "{path}: {source}"),
             Self::Fault(source) => source.fmt(f),
@@ -86,7 +88,7 @@ impl std::error::Error for Error {
             Self::Fault(source) => Some(source),
             Self::Json(source) => Some(source),
             Self::Line { source, .. } => Some(source),
-            Self::Config(_) | Self::Broker { .. } | Self::TimedOut { .. } => None,
+            Self::Config(_) | Self::Unmet(_) | Self::Broker { .. } | Self::TimedOut { .. } => None,
         }
     }
 }

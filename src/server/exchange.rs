@@ -23,6 +23,7 @@ pub struct Exchange {
     pub at: Instant,
     /// When it was answered; `None` while it waits, and for `acks=0`.
     pub answered_at: Option<Instant>,
+    sequence: u64,
     request: RequestEntry,
     response: Option<Arc<Response>>,
 }
@@ -35,8 +36,9 @@ impl Exchange {
             match &entry.event {
                 Event::Request(request) => {
                     let request = request.clone();
-                    let exchange = Self { at: entry.at, answered_at: None, request, response: None };
-                    exchanges.insert(entry.sequence, exchange);
+                    let sequence = entry.sequence;
+                    let exchange = Self { at: entry.at, answered_at: None, sequence, request, response: None };
+                    exchanges.insert(sequence, exchange);
                 }
                 Event::Response { request, response } => {
                     if let Some(exchange) = exchanges.get_mut(request) {
@@ -48,6 +50,11 @@ impl Exchange {
             }
         }
         exchanges.into_values().collect()
+    }
+
+    /// The number of the request's entry in the journal.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     /// The API.

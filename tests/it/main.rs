@@ -4,6 +4,7 @@ mod bad_input;
 mod client;
 mod cluster;
 mod endings;
+mod expectations;
 mod faults;
 mod group_admin;
 mod groups;
