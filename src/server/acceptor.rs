@@ -80,7 +80,7 @@ pub(super) async fn accept(
     let mut connections = JoinSet::new();
     let mut listening = shell.listening(broker);
     let address = listener.local_address().to_owned();
-    let mut listener = Some(listener);
+    let mut listener = Some(listener).filter(|_| *listening.borrow_and_update());
     {
         let stopped = shell.stopped();
         tokio::pin!(stopped);

@@ -10,6 +10,7 @@ mod faults;
 mod hostile;
 mod journal;
 mod peer;
+mod replication;
 mod transactions;
 mod virtual_time;
 mod zero_copy;
