@@ -282,6 +282,24 @@ impl<B> Node<B> {
     }
 }
 
+impl From<i32> for Node {
+    fn from(broker: i32) -> Self {
+        Self::Broker(BrokerId(broker))
+    }
+}
+
+impl From<BrokerId> for Node {
+    fn from(broker: BrokerId) -> Self {
+        Self::Broker(broker)
+    }
+}
+
+impl From<&str> for Node {
+    fn from(client_id: &str) -> Self {
+        Self::Client(client_id.to_owned())
+    }
+}
+
 impl LinkAction {
     /// The same delay for everything.
     pub fn latency(delay: Duration) -> Self {

@@ -14,6 +14,7 @@ use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::LinkAction;
 use crate::base::Node;
+use crate::base::Offset;
 use crate::base::PartitionAction;
 use crate::base::PartitionIndex;
 use crate::journal::Event;
@@ -81,6 +82,18 @@ impl Engine {
     /// What has become of a broker's process.
     pub fn broker_state(&self, broker: BrokerId) -> BrokerState {
         self.state.brokers.state(broker)
+    }
+
+    /// The broker that clients are told is the controller.
+    pub fn controller(&self) -> BrokerId {
+        self.state.brokers.controller()
+    }
+
+    /// High watermark and log end of one replica; `None` when there is no such replica.
+    pub fn replica_ends(&self, topic: &str, partition: PartitionIndex, broker: BrokerId) -> Option<(Offset, Offset)> {
+        let id = self.state.topics.get(topic)?.id;
+        let replica = self.state.find_partition(id, partition)?.replica(broker)?;
+        Some((replica.high_watermark(), replica.log().log_end_offset()))
     }
 
     /// Whether the controller takes a broker for dead.
@@ -179,9 +192,9 @@ impl State {
             }
             BrokerAction::Decommission => self.decommission(now, broker)?,
             BrokerAction::Flush => self.on_own_logs(broker, |log| log.flush(broker)),
-            action => {
-                let message = format!("{action} broker {broker}: not known here");
-                return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
+            BrokerAction::FreezeMetadata => self.freeze_metadata(broker),
+            BrokerAction::RefreshMetadata => {
+                self.views.remove(&broker);
             }
         }
         Ok(())
@@ -212,6 +225,7 @@ impl State {
         if self.brokers.state(broker) != BrokerState::Down {
             self.set_broker_state(broker, BrokerState::Down);
             self.forget_sessions_of(broker);
+            self.views.remove(&broker);
             self.aftermath.push(Aftermath::Stop(broker));
             self.after_change(now);
         }

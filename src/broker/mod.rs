@@ -30,12 +30,14 @@ mod outcome;
 mod purgatory;
 mod reassignment;
 mod release;
+mod replica_selector;
 mod replication;
 mod saved;
 mod settings;
 mod snapshot;
 mod state;
 mod topics;
+mod view;
 mod world;
 
 pub use crate::coordinator::GroupState;

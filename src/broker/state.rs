@@ -16,6 +16,7 @@ use super::release::Release;
 use super::replication::PartitionKey;
 use super::replication::Replication;
 use super::settings::Settings;
+use super::view::View;
 use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::Instant;
@@ -54,6 +55,7 @@ pub(crate) struct State {
     pub(super) reassignments: BTreeMap<PartitionKey, Reassignment>,
     pub(super) aftermath: Vec<Aftermath>,
     pub(super) changes: Changes,
+    pub(super) views: BTreeMap<BrokerId, View>,
     /// When logs were last cleaned.
     pub(super) cleaned_at: Instant,
     pub(super) next_retention: Instant,
@@ -84,6 +86,7 @@ impl State {
             reassignments: BTreeMap::new(),
             aftermath: Vec::new(),
             changes: Changes::default(),
+            views: BTreeMap::new(),
             cleaned_at: Instant::START,
             next_retention: Instant::START,
             next_compaction: Instant::START,

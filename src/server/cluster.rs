@@ -1,5 +1,10 @@
 //! A running cluster, and what a test can do with it without a client.
 
+use super::acceptor::Site;
+use super::acceptor::accept;
+use super::acceptor::host_and_port;
+use super::acceptor::listen;
+use super::broker::Broker;
 use super::builder::ClusterBuilder;
 use super::error::Error;
 use super::error::Result;
@@ -7,14 +12,19 @@ use super::exchange::Exchange;
 use super::group::Group;
 use super::inspect;
 use super::inspect::Inspected;
+use super::links::Links;
+use super::partition::Partition;
 use super::record::Record;
 use super::record::StoredRecord;
 use super::saved::SavedCluster;
 use super::shell::Shell;
+use crate::base::BrokerId;
+use crate::base::Command;
 use crate::base::Instant;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::Timestamp;
+use crate::broker::Broker as Registration;
 use crate::broker::ClusterSnapshot;
 #[cfg(feature = "sim")]
 use crate::broker::Engine;
@@ -23,9 +33,10 @@ use crate::config::NewTopic;
 use crate::journal::Filter;
 use crate::journal::Journal;
 use crate::net::Endpoint;
-use crate::net::Transport;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -43,8 +54,8 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub struct Cluster {
     shell: Arc<Shell>,
-    tasks: Vec<JoinHandle<()>>,
-    transport: Transport,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    site: Site,
     bootstrap: Vec<String>,
     wait_deadline: Duration,
 }
@@ -71,11 +82,11 @@ impl Cluster {
     pub(super) fn new(
         shell: Arc<Shell>,
         tasks: Vec<JoinHandle<()>>,
-        transport: Transport,
+        site: Site,
         bootstrap: Vec<String>,
         wait_deadline: Duration,
     ) -> Self {
-        Self { shell, tasks, transport, bootstrap, wait_deadline }
+        Self { shell, tasks: Mutex::new(tasks), site, bootstrap, wait_deadline }
     }
 
     pub(super) fn shell(&self) -> &Shell {
@@ -93,7 +104,7 @@ impl Cluster {
 
     /// Where and how our own client connects, over TCP or in memory.
     pub fn endpoint(&self) -> Endpoint {
-        let endpoint = Endpoint::new(self.transport.clone(), self.bootstrap.clone());
+        let endpoint = Endpoint::new(self.site.transport.clone(), self.bootstrap.clone());
         endpoint.with_time(self.shell.look(|engine, _| engine.timestamp(Instant::START)), self.shell.clock.start())
     }
 
@@ -180,9 +191,69 @@ impl Cluster {
         self.shell.with(|engine, now| engine.set_coordinator_load_time(now, ms));
     }
 
-    /// A view of a partition as it is now; `None` when there is no such partition.
-    pub fn partition(&self, topic: &str, partition: i32) -> Option<PartitionSnapshot> {
-        self.topic(topic).partitions().into_iter().find(|found| found.partition.0 == partition)
+    /// A partition: what it is like, and what can be done to it.
+    pub fn partition(&self, topic: &str, partition: i32) -> Partition<'_> {
+        Partition::new(self, topic, partition)
+    }
+
+    /// A broker: what has become of it, and what can be done to it. Brokers are numbered from 1.
+    pub fn broker(&self, id: i32) -> Broker<'_> {
+        Broker::new(self, id)
+    }
+
+    /// The links between brokers, and between clients and brokers.
+    pub fn links(&self) -> Links<'_> {
+        Links::new(self)
+    }
+
+    /// Adds a broker with the next free number, and returns its number. Replicas come to it with new topics and with
+    /// reassignments; clients learn of it with their next metadata.
+    ///
+    /// # Errors
+    /// [`Error::Bind`] when the operating system has no port.
+    pub async fn add_broker(&self) -> Result<i32> {
+        let listener = listen(&self.site.transport, &self.site.host, 0, 0).await?;
+        let (host, port) = host_and_port(listener.local_address());
+        let id = self.shell.with(|engine, now| {
+            let last = engine.snapshot(now).brokers.last().map_or(0, |broker| broker.id.0);
+            let id = BrokerId(last + 1);
+            engine.add_broker(now, Registration { id, host, port, rack: None });
+            id
+        });
+        let (shell, transport) = (Arc::clone(&self.shell), self.site.transport.clone());
+        let task = tokio::spawn(accept(shell, id, transport, listener, self.site.limits));
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+        Ok(id.0)
+    }
+
+    /// The broker that clients are told is the controller.
+    pub fn controller(&self) -> i32 {
+        self.shell.look(|engine, _| engine.controller()).0
+    }
+
+    /// Has another broker be the controller.
+    ///
+    /// # Errors
+    /// [`Error::Broker`] when there is no such broker, or it is down or fenced.
+    pub fn move_controller(&self, broker: i32) -> Result<()> {
+        self.apply(&Command::MoveController { broker: BrokerId(broker) })
+    }
+
+    /// Does something to the cluster that is given as data. What makes no difference is no error.
+    ///
+    /// # Errors
+    /// [`Error::Broker`] when what it is to be done to does not exist, or it cannot be as asked.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> rehearsal::Result<()> {
+    /// use rehearsal::Cluster;
+    /// use rehearsal::base::{BrokerAction, BrokerId, Command};
+    /// let cluster = Cluster::in_memory().brokers(3).topic("orders", 1).start().await?;
+    /// cluster.apply(&Command::Broker { broker: BrokerId(1), action: BrokerAction::Shutdown })?;
+    /// assert_eq!(cluster.partition("orders", 0).leader(), Some(2));
+    /// # Ok(()) }
+    /// ```
+    pub fn apply(&self, command: &Command) -> Result<()> {
+        Ok(self.shell.with(|engine, now| engine.apply(now, command))?)
     }
 
     /// Everything there is, in a fixed order and ready to be serialized.
@@ -289,7 +360,8 @@ impl Cluster {
     /// Dropping the cluster stops it too, but does not wait: its tasks end when the runtime next runs them.
     pub async fn shutdown(mut self) {
         self.shell.stop();
-        for task in std::mem::take(&mut self.tasks) {
+        let tasks = self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for task in std::mem::take(tasks) {
             // A task that panicked has said so.
             let _ = task.await;
         }

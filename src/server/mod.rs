@@ -2,6 +2,8 @@
 //!
 //! Not here: what a broker answers; the shell only carries bytes to the engine and back.
 
+mod acceptor;
+mod broker;
 mod builder;
 mod clock;
 mod cluster;
@@ -15,11 +17,14 @@ mod expected;
 mod faults;
 mod group;
 mod inspect;
+mod links;
+mod partition;
 mod record;
 mod saved;
 mod seeding;
 mod shell;
 
+pub use broker::Broker;
 pub use builder::ClusterBuilder;
 pub use cluster::Cluster;
 pub use cluster::Topic;
@@ -30,6 +35,9 @@ pub use expectation::Expectation;
 pub use expected::Expected;
 pub use faults::FaultGuard;
 pub use group::Group;
+pub use links::Link;
+pub use links::Links;
+pub use partition::Partition;
 pub use record::Record;
 pub use record::StoredRecord;
 pub use saved::SavedCluster;

@@ -7,6 +7,7 @@ use super::clock::Clock;
 use crate::base::BrokerId;
 use crate::base::ConnectionId;
 use crate::base::Instant;
+use crate::broker::BrokerState;
 use crate::broker::Engine;
 use crate::broker::Input;
 use crate::broker::Output;
@@ -114,7 +115,9 @@ impl Shell {
     /// Tells whether connections to a broker are accepted, now and whenever that changes.
     pub(super) fn listening(&self, broker: BrokerId) -> watch::Receiver<bool> {
         let mut locked = self.lock_anyway();
-        locked.listening.entry(broker).or_insert_with(|| watch::channel(true).0).subscribe()
+        // It may have gone down before anybody could accept a connection.
+        let is_open = locked.engine.broker_state(broker) != BrokerState::Down;
+        locked.listening.entry(broker).or_insert_with(|| watch::channel(is_open).0).subscribe()
     }
 
     /// Accepts a connection; `None` when the cluster has stopped.

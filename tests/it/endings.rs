@@ -128,7 +128,7 @@ async fn a_cluster_may_be_looked_at_from_many_threads() {
                 while seen < 100 {
                     let now = cluster.records("t").len();
                     assert!(now >= seen, "records do not disappear");
-                    assert!(cluster.snapshot().topics.len() == 1 && cluster.partition("t", 1).is_some());
+                    assert!(cluster.snapshot().topics.len() == 1 && cluster.partition("t", 1).exists());
                     seen = now;
                 }
                 assert!(cluster.requests().iter().any(|request| request.api() == rehearsal::ApiKey::Produce));

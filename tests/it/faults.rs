@@ -124,7 +124,7 @@ async fn a_fault_is_about_its_api_and_its_versions() {
 async fn a_fault_is_about_its_broker_by_id_or_by_the_part_it_plays() {
     let cluster = Cluster::in_memory().brokers(3).topic("t", 3).start().await.unwrap();
     let mut peer = Peer::connect(&cluster).await;
-    let leader = cluster.partition("t", 0).unwrap().leader;
+    let leader = cluster.partition("t", 0).snapshot().unwrap().leader;
     let mut check = async |target: Target, expected: u64| {
         let guard = cluster.inject(Fault::on(ApiKey::Metadata).broker(target).delay(MS)).unwrap();
         peer.ask(9, metadata(&["t"])).await;
@@ -182,7 +182,7 @@ async fn an_error_goes_to_the_topics_and_partitions_that_were_matched() {
     check(visible().after_applied().topic("t").partition(1), &[("t", 1)]).await;
     check(visible().topic("v"), &[]).await;
     // t-0: rows 2, 3 and 5 of the list were applied, and so was the row that was refused afterwards.
-    let count = |topic: &str, partition| cluster.partition(topic, partition).unwrap().high_watermark.0;
+    let count = |topic: &str, partition| cluster.partition(topic, partition).high_watermark();
     assert_eq!((count("t", 0), count("t", 1), count("u", 0)), (3, 3, 4));
 }
 

@@ -11,6 +11,7 @@ mod groups;
 mod hostile;
 mod journal;
 mod peer;
+mod replication;
 mod transactions;
 mod virtual_time;
 mod zero_copy;

@@ -34,7 +34,7 @@ pub(super) fn handle(
     let (from, first) = request.cursor.as_ref().map_or(("", 0), |cursor| (&*cursor.topic_name, cursor.partition_index));
     let all = request.topics.is_empty();
     let names: BTreeSet<ByteString> = if all {
-        state.topics.iter().map(|topic| topic.name.as_str().into()).collect()
+        state.topics_seen_by(ctx.broker).iter().map(|topic| topic.name.as_str().into()).collect()
     } else {
         request.topics.iter().map(|topic| topic.name.clone()).collect()
     };
@@ -50,12 +50,12 @@ pub(super) fn handle(
             response.next_cursor = Some(cursor(name, 0));
             break;
         }
-        let Some(topic) = state.topics.get(&name) else {
+        let Some(topic) = state.topics_seen_by(ctx.broker).get(&name) else {
             response.topics.push(absent(name));
             continue;
         };
         let first = if *name == *from { usize::try_from(first).unwrap_or(0) } else { 0 };
-        let partitions: Vec<_> = page(state, topic, first, left).collect();
+        let partitions: Vec<_> = page(state, ctx, topic, first, left).collect();
         let next = first.saturating_add(partitions.len());
         left -= partitions.len();
         response.topics.push(present(topic, partitions));
@@ -111,12 +111,13 @@ fn present(
 /// At most `count` partitions from number `first` on.
 fn page(
     state: &State,
+    ctx: &RequestContext,
     topic: &Topic,
     first: usize,
     count: usize,
 ) -> impl Iterator<Item = DescribeTopicPartitionsResponsePartition> {
     topic.partitions().skip(first).take(count).filter_map(|index: PartitionIndex| {
-        let found = state.leadership(topic.id, index)?;
+        let found = state.leadership_seen_by(ctx.broker, topic.id, index)?;
         let led = found.leader_id != BrokerId::NONE.0;
         let code = if led { ErrorCode::NONE } else { ErrorCode::LEADER_NOT_AVAILABLE };
         Some(DescribeTopicPartitionsResponsePartition {

@@ -9,6 +9,7 @@
 //!   answer comes whole even if it is larger than the limits.
 //! * Source: KIP-227, KIP-320, KIP-392, KIP-516, KIP-595, <https://kafka.apache.org/protocol#The_Messages_Fetch>.
 
+use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::LeaderEpoch;
@@ -34,6 +35,7 @@ use crate::wire::messages::fetch::FetchableTopicResponse;
 use crate::wire::messages::fetch::LeaderIdAndEpoch;
 use crate::wire::messages::fetch::NodeEndpoint;
 use crate::wire::messages::fetch::PartitionData;
+use bytestring::ByteString;
 
 /// A fetch that has been read and may have to wait.
 struct Fetching {
@@ -42,6 +44,7 @@ struct Fetching {
     min_bytes: usize,
     max_bytes: usize,
     deadline: Instant,
+    rack: ByteString,
 }
 
 pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: FetchRequest) -> Outcome<FetchResponse> {
@@ -63,6 +66,7 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: FetchRequ
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
         deadline: ctx.now.plus_ms(request.max_wait_ms.into()),
+        rack: request.rack_id,
     };
     let woken = if request.max_wait_ms <= 0 { Woken::Expired } else { Woken::Changed };
     fetch(state, ctx, fetching, woken)
@@ -108,7 +112,12 @@ fn fetch(state: &mut State, ctx: &RequestContext, fetching: Fetching, woken: Wok
                 .min(fetching.max_bytes.saturating_sub(size)),
             min_one: size == 0,
         };
-        let row = read(state, ctx, wanted, asked, fetching.isolation, limit);
+        let mut row = read(state, ctx, wanted, asked, fetching.isolation, limit);
+        if let Some(preferred) = preferred(state, ctx, wanted, asked, &fetching.rack).filter(|_| row.error_code == 0) {
+            row.preferred_read_replica = preferred.0;
+            row.records = Some(Records::EMPTY);
+            at_once = true;
+        }
         at_once |= row.error_code != 0 || row.diverging_epoch.end_offset != -1;
         size = size.saturating_add(row.records.as_ref().map_or(0, Records::len));
         rows.push((wanted.clone(), row));
@@ -126,6 +135,21 @@ fn fetch(state: &mut State, ctx: &RequestContext, fetching: Fetching, woken: Wok
         deadline: fetching.deadline,
         resume: Box::new(move |state, ctx, woken| fetch(state, ctx, fetching, woken)),
     })
+}
+
+/// The replica that the consumer should read from instead.
+fn preferred(
+    state: &State,
+    ctx: &RequestContext,
+    wanted: &Wanted,
+    asked: &FetchPartition,
+    rack: &str,
+) -> Option<BrokerId> {
+    if rack.is_empty() || ctx.api_version < 11 {
+        return None;
+    }
+    let topic = state.topic_by_either(&wanted.name, wanted.id, ctx.api_version >= 13).ok()?;
+    state.preferred_read_replica(ctx, topic, PartitionIndex(wanted.partition), rack, Offset(asked.fetch_offset))
 }
 
 /// The row of one partition.
@@ -242,7 +266,6 @@ fn respond(state: &State, session: Option<i32>, rows: Vec<(Wanted, PartitionData
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::BrokerId;
     use crate::broker::api::testing::Answer;
     use crate::broker::api::testing::TestCluster;
     use crate::broker::api::testing::batch;

@@ -46,7 +46,7 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: MetadataR
     }
     let may_create = ctx.api_version < 4 || request.allow_auto_topic_creation;
     let mut topics: Vec<MetadataResponseTopic> = match wanted {
-        None => state.topics.iter().map(|topic| describe(state, ctx, topic)).collect(),
+        None => state.topics_seen_by(ctx.broker).iter().map(|topic| describe(state, ctx, topic)).collect(),
         Some(wanted) => {
             let wanted = each_once(wanted);
             let may_create = may_create && are_few(state, &wanted);
@@ -56,7 +56,7 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: MetadataR
     if request.include_topic_authorized_operations {
         topics.iter_mut().for_each(|topic| topic.topic_authorized_operations = authorized::ON_TOPIC);
     }
-    let brokers = state.brokers.active().map(|broker| MetadataResponseBroker {
+    let brokers = state.brokers_seen_by(ctx.broker).active().map(|broker| MetadataResponseBroker {
         node_id: broker.id.0,
         host: broker.host.as_str().into(),
         port: broker.port.into(),
@@ -67,7 +67,7 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: MetadataR
     Outcome::Reply(MetadataResponse {
         brokers: brokers.collect(),
         cluster_id: Some(state.cluster_id.as_str().into()),
-        controller_id: state.brokers.controller().0,
+        controller_id: state.brokers_seen_by(ctx.broker).controller().0,
         topics,
         cluster_authorized_operations: if asked { authorized::ON_CLUSTER } else { authorized::NOT_ASKED },
         ..MetadataResponse::default()
@@ -118,7 +118,7 @@ fn find(state: &mut State, ctx: &RequestContext, wanted: &Wanted, may_create: bo
     let name = match wanted {
         Wanted::ByName(name) => name,
         Wanted::ById(id) => {
-            return match state.topics.by_id(*id) {
+            return match state.topics_seen_by(ctx.broker).by_id(*id) {
                 Some(topic) => describe(state, ctx, topic),
                 None => MetadataResponseTopic {
                     error_code: ErrorCode::UNKNOWN_TOPIC_ID.code(),
@@ -133,7 +133,7 @@ fn find(state: &mut State, ctx: &RequestContext, wanted: &Wanted, may_create: bo
         // What went wrong is not told here: Kafka's broker has answered before its controller has tried.
         let _ = state.auto_create_topic(name);
     }
-    if let Some(topic) = state.topics.get(name) {
+    if let Some(topic) = state.topics_seen_by(ctx.broker).get(name) {
         return describe(state, ctx, topic);
     }
     let code = if checked.is_ok() { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::INVALID_TOPIC_EXCEPTION };
@@ -147,7 +147,7 @@ fn find(state: &mut State, ctx: &RequestContext, wanted: &Wanted, may_create: bo
 
 fn describe(state: &State, ctx: &RequestContext, topic: &Topic) -> MetadataResponseTopic {
     let partitions = topic.partitions().filter_map(|index| {
-        let found = state.leadership(topic.id, index)?;
+        let found = state.leadership_seen_by(ctx.broker, topic.id, index)?;
         let mut row = MetadataResponsePartition {
             partition_index: index.0,
             leader_id: found.leader_id,

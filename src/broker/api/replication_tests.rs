@@ -7,8 +7,10 @@ use crate::base::BrokerAction::Crash;
 use crate::base::BrokerAction::Decommission;
 use crate::base::BrokerAction::Fence;
 use crate::base::BrokerAction::Flush;
+use crate::base::BrokerAction::FreezeMetadata;
 use crate::base::BrokerAction::Pause;
 use crate::base::BrokerAction::PowerLoss;
+use crate::base::BrokerAction::RefreshMetadata;
 use crate::base::BrokerAction::Restart;
 use crate::base::BrokerAction::Resume;
 use crate::base::BrokerAction::Shutdown;
@@ -22,9 +24,13 @@ use crate::base::Node;
 use crate::base::Offset;
 use crate::base::PartitionAction;
 use crate::base::PartitionIndex;
+use crate::broker::Broker;
 use crate::broker::PartitionSnapshot;
 use crate::config::NewTopic;
 use crate::wire::codec::Records;
+use crate::wire::messages::fetch::FetchPartition;
+use crate::wire::messages::fetch::FetchRequest;
+use crate::wire::messages::fetch::FetchTopic;
 use crate::wire::messages::list_offsets::ListOffsetsPartition;
 use crate::wire::messages::list_offsets::ListOffsetsRequest;
 use crate::wire::messages::list_offsets::ListOffsetsTopic;
@@ -428,6 +434,56 @@ fn what_cannot_be_done_is_refused() {
     check(on("a", PartitionAction::Elect { broker: BrokerId(9) }), ErrorCode::REPLICA_NOT_AVAILABLE);
     check(on("a", PartitionAction::ShrinkIsr { broker: BrokerId(1) }), ErrorCode::INVALID_REQUEST);
     check(Command::MoveController { broker: BrokerId(3) }, ErrorCode::BROKER_NOT_AVAILABLE);
+}
+
+#[test]
+fn a_consumer_is_sent_to_the_replica_in_its_rack() {
+    let brokers = (1..=3).map(|id| Broker {
+        id: BrokerId(id),
+        host: "broker".to_owned(),
+        port: 9092,
+        rack: Some(format!("r{id}")),
+    });
+    let selector = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+    let mut cluster = TestCluster::of_brokers(brokers.collect(), &[("replica.selector.class", selector)]);
+    cluster.engine.create_topic(cluster.now, NewTopic::new("a").partitions(1).replication_factor(3)).unwrap();
+    cluster.append("a", 0, &["x"]);
+    let mut check = |broker: i32, version: i16, rack: &str, expected: (i32, bool)| {
+        let partition =
+            FetchPartition { partition_max_bytes: 1000, current_leader_epoch: -1, ..FetchPartition::default() };
+        let topic = FetchTopic { topic: "a".into(), partitions: vec![partition], ..FetchTopic::default() };
+        let request = FetchRequest {
+            max_bytes: 1000,
+            session_epoch: -1,
+            rack_id: rack.into(),
+            topics: vec![topic],
+            ..FetchRequest::default()
+        };
+        let row = cluster.ask_broker(broker, version, request).responses.remove(0).partitions.remove(0);
+        assert_eq!((row.preferred_read_replica, row.records.unwrap().is_empty()), expected, "{broker} {rack}");
+    };
+    check(1, 12, "r3", (3, true));
+    check(1, 12, "r1", (-1, false));
+    check(1, 12, "r9", (-1, false));
+    check(1, 12, "", (-1, false));
+    check(3, 12, "r3", (-1, false));
+}
+
+#[test]
+fn a_frozen_view_tells_of_what_was() {
+    let mut cluster = cluster(&[]);
+    cluster.broker(3, FreezeMetadata);
+    cluster.broker(1, Shutdown);
+    cluster.engine.create_topic(cluster.now, NewTopic::new("b")).unwrap();
+    let mut ask = |broker: i32| {
+        let response = cluster.ask_broker(broker, 12, MetadataRequest::default());
+        let topics = response.topics.iter().map(|topic| topic.partitions[0].leader_id).collect::<Vec<_>>();
+        (response.brokers.len(), topics)
+    };
+    assert_eq!((ask(3), ask(2)), ((3, vec![1]), (2, vec![2, 2])));
+    cluster.broker(3, RefreshMetadata);
+    let response = cluster.ask_broker(3, 12, MetadataRequest::default());
+    assert_eq!((response.brokers.len(), response.topics.len()), (2, 2));
 }
 
 #[test]

@@ -84,16 +84,19 @@ impl TestCluster {
 
     /// The same, emulating a release.
     pub(super) fn of_release(release: &str, brokers: u16, broker_config: &[(&str, &str)]) -> Self {
-        let brokers = (1..=brokers).map(|id| Broker {
-            id: BrokerId(id.into()),
-            host: format!("broker-{id}"),
-            port: 9090 + id,
-            rack: None,
-        });
+        Self::made_of(release, (1..=brokers).map(plain_broker).collect(), broker_config)
+    }
+
+    /// A cluster of these brokers.
+    pub(super) fn of_brokers(brokers: Vec<Broker>, broker_config: &[(&str, &str)]) -> Self {
+        Self::made_of("latest", brokers, broker_config)
+    }
+
+    fn made_of(release: &str, brokers: Vec<Broker>, broker_config: &[(&str, &str)]) -> Self {
         let engine = Engine::new(EngineConfig {
             seed: Seed(1),
             start_time: START_TIME,
-            brokers: brokers.collect(),
+            brokers,
             broker_config: broker_config.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             release: release.parse::<Release>().unwrap(),
             journal: JournalLimits::default(),
@@ -244,6 +247,10 @@ impl TestCluster {
             self.outputs.push(output);
         }
     }
+}
+
+fn plain_broker(id: u16) -> Broker {
+    Broker { id: BrokerId(id.into()), host: format!("broker-{id}"), port: 9090 + id, rack: None }
 }
 
 /// A batch of records without keys, stamped with the start of the cluster.
