@@ -458,6 +458,9 @@ impl Engine {
 
     fn go_on(&mut self, now: Instant, kept: Kept) {
         let timestamp = self.state.timestamp(now);
+        if self.connections.get(&kept.connection()).is_none_or(|known| known.closing) {
+            return;
+        }
         match kept {
             Kept::New(ctx, request, body) => {
                 let ctx = RequestContext { now, timestamp, ..ctx };

@@ -123,7 +123,9 @@ impl Filter {
     fn wants(&self, journal: &Journal, entry: &Entry) -> bool {
         let request = || match &entry.event {
             Event::Request(request) => Some(request),
-            Event::Response { request, .. } | Event::NoResponse { request } => journal.request(*request),
+            Event::Response { request, .. }
+            | Event::NoResponse { request }
+            | Event::Fault { request: Some(request), .. } => journal.request(*request),
             _ => None,
         };
         let of_request = |fits: &dyn Fn(&RequestEntry) -> bool| request().is_some_and(fits);

@@ -332,7 +332,9 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        let journal = full();
+        let mut journal = full();
+        let fault = Event::Fault { request: Some(4), fault: "lost".into(), action: "drop".into() };
+        journal.record(Instant::START.plus_ms(8), fault);
         let text = journal.to_json_lines();
         let read = Journal::from_json_lines(&text).unwrap();
         assert_eq!(read.to_json_lines(), text);
