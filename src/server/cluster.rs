@@ -11,12 +11,15 @@ use super::record::Record;
 use super::record::StoredRecord;
 use super::saved::SavedCluster;
 use super::shell::Shell;
+use super::transaction::HeldMarkers;
+use super::transaction::Transaction;
 use crate::base::Instant;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::Timestamp;
 use crate::broker::ClusterSnapshot;
 use crate::broker::PartitionSnapshot;
+use crate::broker::TransactionSnapshot;
 use crate::config::NewTopic;
 use crate::journal::Filter;
 use crate::journal::Journal;
@@ -176,6 +179,29 @@ impl Cluster {
     pub fn set_coordinator_load_time(&self, time: Duration) {
         let ms = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         self.shell.with(|engine, now| engine.set_coordinator_load_time(now, ms));
+    }
+
+    /// A view of a transactional id.
+    pub fn transaction(&self, id: &str) -> Transaction<'_> {
+        Transaction::new(self, id)
+    }
+
+    /// All transactional ids that have been used, in order, each with its last transaction.
+    pub fn transactions(&self) -> Vec<TransactionSnapshot> {
+        self.shell.look(|engine, _| engine.transactions())
+    }
+
+    /// Keeps the markers of all transactions from arriving until the guard is dropped.
+    ///
+    /// A transaction that ends meanwhile is decided but not complete: its records stay unreadable to those who read
+    /// committed ones, and its producer's next transaction has to wait.
+    pub fn hold_markers(&self) -> HeldMarkers<'_> {
+        HeldMarkers::new(self)
+    }
+
+    /// Sets how long markers travel, for those that are sent from now on. No time at all unless told otherwise.
+    pub fn set_marker_delay(&self, delay: Duration) {
+        self.shell.with(|engine, now| engine.set_marker_delay(now, delay));
     }
 
     /// A view of a partition as it is now; `None` when there is no such partition.

@@ -17,6 +17,7 @@ mod record;
 mod saved;
 mod seeding;
 mod shell;
+mod transaction;
 
 pub use builder::ClusterBuilder;
 pub use cluster::Cluster;
@@ -29,3 +30,5 @@ pub use group::Group;
 pub use record::Record;
 pub use record::StoredRecord;
 pub use saved::SavedCluster;
+pub use transaction::HeldMarkers;
+pub use transaction::Transaction;
