@@ -145,6 +145,10 @@ fn ask(
         let code = ErrorCode::COORDINATOR_NOT_AVAILABLE;
         return Outcome::Reply(partitions.into_iter().map(|partition| (partition, code)).collect());
     };
+    if !state.reaches(ctx.broker, coordinator) {
+        let code = ErrorCode::NETWORK_EXCEPTION;
+        return Outcome::Reply(partitions.into_iter().map(|partition| (partition, code)).collect());
+    }
     if verifying.operation == Operation::AddPartition {
         let asked = state.ask_transaction(ctx.now, coordinator, id, |coordinator, at, ticket| {
             coordinator.add_partitions(at, id, producer, &partitions, 2, ticket)

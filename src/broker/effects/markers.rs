@@ -12,9 +12,11 @@ use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::LeaderEpoch;
+use crate::base::Node;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::Uuid;
+use crate::broker::links::Transit;
 use crate::broker::outcome::Watch;
 use crate::broker::state::State;
 use crate::coordinator::GroupCoordinator;
@@ -25,6 +27,9 @@ use crate::log::AppendOrigin;
 use crate::wire::batch::ControlRecord;
 use crate::wire::batch::ControlType;
 use std::time::Duration;
+
+/// What a marker and its answer are taken to weigh, in bytes, where a link has a bandwidth.
+const MARKER_BYTES: usize = 100;
 
 /// All markers that have not arrived yet.
 #[derive(Debug, Default)]
@@ -57,16 +62,20 @@ struct Marker {
 
 #[derive(Debug)]
 enum Phase {
-    /// Arrives then.
-    Sent(Instant),
+    /// Leaves the coordinator then.
+    Waiting(Instant),
+    /// Arrives at a broker then.
+    Sent { to: BrokerId, at: Instant },
     /// Is in the leader's log; until then all replicas must have it.
     Appended { topic: Uuid, leader: BrokerId, offset: Offset, deadline: Instant },
+    /// The answer arrives at the coordinator then.
+    Answered { at: Instant, result: Result<(), ErrorCode> },
 }
 
 /// What has become of a marker.
 enum Step {
     /// Nothing yet.
-    Waits(Phase),
+    Waits,
     /// It has arrived, or there is no such partition any more.
     Done,
     /// Its transaction is none of this coordinator's any more.
@@ -80,8 +89,8 @@ impl MarkersOnTheWay {
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let due = self.markers.iter().filter_map(|marker| match marker.phase {
-            Phase::Sent(_) if self.holds > 0 => None,
-            Phase::Sent(at) => Some(at),
+            Phase::Waiting(_) | Phase::Sent { .. } if self.holds > 0 => None,
+            Phase::Waiting(at) | Phase::Sent { at, .. } | Phase::Answered { at, .. } => Some(at),
             Phase::Appended { deadline, .. } => Some(deadline),
         });
         due.min()
@@ -98,7 +107,6 @@ impl State {
         let Some((topic, _, ready)) = self.transactions.seats.ready_mut(coordinator) else { return };
         let generation = ready.generation;
         let (_, leader_epoch) = self.leader_of(topic, coordinator);
-        let at = now.plus(self.transactions.markers.delay);
         for to in &markers.partitions {
             let marker = TransactionMarker {
                 producer: markers.producer,
@@ -112,7 +120,7 @@ impl State {
                 generation,
                 to: to.clone(),
                 marker,
-                phase: Phase::Sent(at),
+                phase: Phase::Waiting(now),
             });
         }
     }
@@ -123,11 +131,8 @@ impl State {
         let mut kept = Vec::new();
         let mut void: Vec<(String, u64)> = Vec::new();
         for mut marker in std::mem::take(&mut self.transactions.markers.markers) {
-            match self.step_marker(now, &marker) {
-                Step::Waits(phase) => {
-                    marker.phase = phase;
-                    kept.push(marker);
-                }
+            match self.step_marker(now, &mut marker) {
+                Step::Waits => kept.push(marker),
                 Step::Void => void.push((marker.transactional_id, marker.generation)),
                 Step::Done => {
                     let Marker { coordinator, transactional_id, to, .. } = marker;
@@ -144,44 +149,96 @@ impl State {
         effects
     }
 
-    fn step_marker(&mut self, now: Instant, marker: &Marker) -> Step {
-        let ready = self.transactions.seats.ready_mut(marker.coordinator);
-        let Some((_, from, _)) = ready.filter(|(_, _, ready)| ready.generation == marker.generation) else {
-            return Step::Void;
-        };
-        let timeout_ms = self.broker_config(from).request_timeout_ms;
-        let again = Step::Waits(Phase::Sent(now.plus_ms(RETRY_MS)));
-        match marker.phase {
-            Phase::Sent(at) if at > now || self.transactions.markers.holds > 0 => Step::Waits(Phase::Sent(at)),
-            Phase::Sent(_) => {
-                let (topic, partition) = (&*marker.to.0, marker.to.1);
-                // A topic that is gone needs no marker.
-                let Some(topic) = self.topics.get(topic).map(|topic| topic.id) else { return Step::Done };
-                let Some(leader) = self.find_partition(topic, partition).map(|log| log.leader()) else {
-                    return Step::Done;
-                };
-                match self.write_marker(now, leader, topic, partition, &marker.marker) {
-                    Ok(offset) => match self.acknowledged(topic, partition, leader, offset) {
-                        Some(Ok(())) => Step::Done,
-                        Some(Err(_)) => again,
-                        None => {
-                            let deadline = now.plus_ms(timeout_ms.into());
-                            Step::Waits(Phase::Appended { topic, leader, offset, deadline })
-                        }
+    /// Takes a marker as far as it gets now.
+    fn step_marker(&mut self, now: Instant, marker: &mut Marker) -> Step {
+        loop {
+            let ready = self.transactions.seats.ready_mut(marker.coordinator);
+            let Some((_, home, _)) = ready.filter(|(_, _, ready)| ready.generation == marker.generation) else {
+                return Step::Void;
+            };
+            let again = Phase::Waiting(now.plus_ms(RETRY_MS));
+            let is_held = self.transactions.markers.holds > 0;
+            marker.phase = match &marker.phase {
+                Phase::Waiting(at) | Phase::Sent { at, .. } | Phase::Answered { at, .. } if *at > now => {
+                    return Step::Waits;
+                }
+                Phase::Waiting(_) | Phase::Sent { .. } if is_held => return Step::Waits,
+                Phase::Waiting(_) => match self.leader_of_marker(&marker.to) {
+                    // A topic that is gone needs no marker.
+                    None => return Step::Done,
+                    Some(BrokerId::NONE) => again,
+                    Some(to) => match self.travel(now, home, to) {
+                        Some(at) => Phase::Sent { to, at: at.plus(self.transactions.markers.delay) },
+                        None => again,
                     },
-                    // Source: `TransactionMarkerRequestCompletionHandler`.
-                    Err(ErrorCode::INVALID_PRODUCER_EPOCH | ErrorCode::TRANSACTION_COORDINATOR_FENCED) => Step::Void,
-                    Err(ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT | ErrorCode::UNSUPPORTED_VERSION) => Step::Done,
+                },
+                Phase::Sent { to, .. } => match self.arrive_marker(now, home, *to, marker) {
+                    Some(phase) => phase,
+                    None => again,
+                },
+                Phase::Appended { topic, leader, offset, deadline } => {
+                    match self.acknowledged(*topic, marker.to.1, *leader, *offset) {
+                        None if *deadline > now => return Step::Waits,
+                        result => {
+                            let result = result.unwrap_or(Err(ErrorCode::REQUEST_TIMED_OUT));
+                            match self.travel(now, *leader, home) {
+                                Some(at) => Phase::Answered { at, result },
+                                None => again,
+                            }
+                        }
+                    }
+                }
+                // Source: `TransactionMarkerRequestCompletionHandler`.
+                Phase::Answered { result, .. } => match result {
+                    Ok(()) | Err(ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT | ErrorCode::UNSUPPORTED_VERSION) => {
+                        return Step::Done;
+                    }
+                    Err(ErrorCode::INVALID_PRODUCER_EPOCH | ErrorCode::TRANSACTION_COORDINATOR_FENCED) => {
+                        return Step::Void;
+                    }
                     Err(_) => again,
-                }
+                },
+            };
+        }
+    }
+
+    /// The leader that a marker has to go to; `None` when there is no such partition.
+    fn leader_of_marker(&self, (topic, partition): &TopicPartition) -> Option<BrokerId> {
+        let topic = self.topics.get(topic)?.id;
+        Some(self.find_partition(topic, *partition)?.leader())
+    }
+
+    /// When what one broker sends to another now arrives; `None` when that cannot be said.
+    fn travel(&mut self, now: Instant, from: BrokerId, to: BrokerId) -> Option<Instant> {
+        if !self.brokers.is_running(from) || !self.brokers.is_running(to) {
+            return None;
+        }
+        if from == to {
+            return Some(now);
+        }
+        match self.replication.links.send(now, &Node::Broker(from), &Node::Broker(to), MARKER_BYTES) {
+            Transit::Arrives(at) => Some(at),
+            Transit::Kept => None,
+        }
+    }
+
+    /// Has the broker that a marker was sent to write it, if it leads; `None` when there is no answer.
+    fn arrive_marker(&mut self, now: Instant, home: BrokerId, to: BrokerId, marker: &Marker) -> Option<Phase> {
+        if !self.brokers.is_running(to) {
+            return None;
+        }
+        let partition = marker.to.1;
+        let topic = self.topics.get(&marker.to.0).map(|topic| topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        let written =
+            topic.and_then(|topic| Ok((topic, self.write_marker(now, to, topic, partition, &marker.marker)?)));
+        match written {
+            Ok((topic, offset)) => {
+                let deadline = now.plus_ms(self.broker_config(to).request_timeout_ms.into());
+                Some(Phase::Appended { topic, leader: to, offset, deadline })
             }
-            Phase::Appended { topic, leader, offset, deadline } => {
-                match self.acknowledged(topic, marker.to.1, leader, offset) {
-                    Some(Ok(())) => Step::Done,
-                    Some(Err(_)) => again,
-                    None if deadline <= now => again,
-                    None => Step::Waits(Phase::Appended { topic, leader, offset, deadline }),
-                }
+            Err(code) => {
+                let at = self.travel(now, to, home)?;
+                Some(Phase::Answered { at, result: Err(code) })
             }
         }
     }

@@ -122,6 +122,11 @@ impl State {
         (leader != BrokerId::NONE).then_some(leader)
     }
 
+    /// Whether two brokers can ask each other.
+    pub(crate) fn reaches(&self, one: BrokerId, other: BrokerId) -> bool {
+        self.brokers.is_running(other) && self.replication.links.are_connected(one, other)
+    }
+
     fn create_transactions_topic(&mut self) -> Result<(), Refusal> {
         if self.topics.get(TRANSACTION_STATE).is_some() {
             return Ok(());
@@ -323,6 +328,10 @@ impl State {
         let batch = builder.build().map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)?;
         let ready = self.transactions.seats.ready_mut(partition);
         let (topic, leader, _) = ready.ok_or(ErrorCode::NOT_COORDINATOR)?;
+        if !self.brokers.is_running(leader) {
+            // Nobody acts on a broker that is down, also if nobody has taken its place yet.
+            return Err(ErrorCode::NOT_COORDINATOR);
+        }
         let log = self.partitions.get_mut(&(topic, partition)).ok_or(ErrorCode::NOT_COORDINATOR)?;
         let info =
             log.append_batch(leader, timestamp, batch, AppendOrigin::Coordinator, -1).map_err(|error| error.code)?;

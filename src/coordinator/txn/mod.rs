@@ -12,6 +12,8 @@
 mod end;
 mod init_producer_id;
 mod records;
+#[cfg(test)]
+mod state_table;
 mod transaction;
 
 pub(crate) use records::TransactionRecord;
@@ -148,7 +150,8 @@ impl TxnMoment<'_> {
 
 /// The first moment at which a scan that runs every `interval_ms` finds what is due at `due`.
 fn next_scan(at: &Moment<'_>, due: Timestamp, interval_ms: i32) -> Instant {
-    let left = due.0.saturating_sub(at.timestamp.0).max(0);
+    // What is overdue has its turn with the next scan.
+    let left = due.0.saturating_sub(at.timestamp.0).max(1);
     let due = at.now.plus_ms(left).since_start();
     let interval = Duration::from_millis(u64::try_from(interval_ms.max(1)).unwrap_or(1));
     // At least one interval after the start, and then at a whole number of them.
@@ -301,6 +304,7 @@ impl TransactionCoordinator {
             if matches!(then, Then::Prepared { is_fence: true, .. }) {
                 metadata.has_failed_epoch_fence = true;
             }
+            self.schedule(at, &id);
             return refused(&then, code);
         }
         match record.value {
