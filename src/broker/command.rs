@@ -35,6 +35,11 @@ impl Engine {
         u64::try_from(ms).ok().map(Duration::from_millis)
     }
 
+    /// Sets the level of the feature `transaction.version`, 0 to 2; releases before 4.0 know of 0 only.
+    pub fn set_transaction_version(&mut self, level: i16) {
+        self.state.chosen_transaction_version = level.clamp(0, 2);
+    }
+
     /// Creates a topic.
     ///
     /// # Errors

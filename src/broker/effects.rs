@@ -3,6 +3,13 @@
 //!
 //! Not here: what a coordinator decides.
 
+mod markers;
+mod transactions;
+
+pub(super) use markers::TransactionMarker;
+pub(super) use transactions::TRANSACTION_STATE;
+pub(super) use transactions::Transactions;
+
 use super::coordinators::Coordinator;
 use super::coordinators::Seats;
 use super::outcome::Outcome;
@@ -30,11 +37,17 @@ use crate::coordinator::Effect;
 use crate::coordinator::GroupCoordinator;
 use crate::coordinator::Moment;
 use crate::coordinator::OffsetAndMetadata;
+use crate::coordinator::Producer;
 use crate::coordinator::Reply;
 use crate::coordinator::Ticket;
+use crate::coordinator::TopicPartition;
+use crate::coordinator::partition_of;
 use crate::log::AppendOrigin;
+use crate::log::Verification;
 use crate::wire::batch::Batch;
 use crate::wire::batch::BatchBuilder;
+use crate::wire::batch::ControlRecord;
+use crate::wire::batch::ControlType;
 use std::collections::BTreeMap;
 
 /// The topic in which coordinators keep what they know.
@@ -71,14 +84,22 @@ impl Coordinator for GroupCoordinator {
     }
 
     fn replay_batch(&mut self, batch: &Batch) {
-        if batch.header.is_control() {
+        let header = &batch.header;
+        if header.is_control() {
+            let marker = ControlRecord::read(batch).map(|marker| marker.control_type);
+            if let Ok(end @ (ControlType::Commit | ControlType::Abort)) = marker {
+                self.replay_marker(header.producer_id, end == ControlType::Commit);
+            }
             return;
         }
         for record in batch.records().into_iter().flatten().flatten() {
             let Some(key) = &record.key else { continue };
             // What cannot be read is not ours: Kafka logs a warning and goes on too.
             if let Ok(Some(record)) = CoordinatorRecord::decode(key, record.value.as_ref()) {
-                self.replay(&record);
+                match header.is_transactional() {
+                    true => self.replay_in_transaction(header.producer_id, &record),
+                    false => self.replay(&record),
+                }
             }
         }
     }
@@ -129,7 +150,7 @@ impl State {
     }
 
     /// Where the state of a group is kept.
-    pub(super) fn group_partition(&self, group: &str) -> Option<(Uuid, PartitionIndex)> {
+    pub(crate) fn group_partition(&self, group: &str) -> Option<(Uuid, PartitionIndex)> {
         self.coordinator_partition::<GroupCoordinator>(group)
     }
 
@@ -174,6 +195,46 @@ impl State {
         Ok(())
     }
 
+    /// Appends offsets that a transaction commits, and takes them in as its own.
+    ///
+    /// # Errors
+    /// What clients are told when the log refuses; nothing has changed then.
+    pub(crate) fn write_group_records_in_transaction(
+        &mut self,
+        now: Instant,
+        group: &str,
+        records: &[CoordinatorRecord],
+        producer: Producer,
+        verification: Verification,
+    ) -> Result<(), ErrorCode> {
+        let (_, partition) = self.group_partition(group).ok_or(ErrorCode::NOT_COORDINATOR)?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        let timestamp = self.timestamp(now);
+        let builder = BatchBuilder::new().producer(producer.id, producer.epoch, -1).transactional(true);
+        let batch = batch_of(builder, timestamp, records)?;
+        let ready = self.groups.seats.ready_mut(partition);
+        let (topic, leader, coordinator) = ready.ok_or(ErrorCode::NOT_COORDINATOR)?;
+        let log = self.partitions.get_mut(&(topic, partition)).ok_or(ErrorCode::NOT_COORDINATOR)?;
+        log.append_batch_verified(leader, timestamp, batch, AppendOrigin::Coordinator, -1, verification)
+            .map_err(|error| told_to_clients(error.code))?;
+        records.iter().for_each(|record| coordinator.replay_in_transaction(producer.id, record));
+        self.touch(Watch::Partition(topic, partition));
+        Ok(())
+    }
+
+    /// The partition that keeps a group's offsets, as transactions name it.
+    pub(crate) fn offsets_of_group(&self, group: &str) -> TopicPartition {
+        let partition = self.group_partition(group).map(|(_, partition)| partition);
+        let partition = partition.unwrap_or_else(|| {
+            // As many as there will be when somebody asks for a group.
+            let count = self.broker_config(self.brokers.controller()).offsets_topic_num_partitions;
+            partition_of(group, usize::try_from(count).unwrap_or(1))
+        });
+        (GROUP_METADATA.into(), partition)
+    }
+
     fn write_records(
         &mut self,
         now: Instant,
@@ -184,12 +245,7 @@ impl State {
             return Ok(());
         }
         let timestamp = self.timestamp(now);
-        let mut builder = BatchBuilder::new();
-        for record in records {
-            let (key, value) = record.encode()?;
-            builder.append(timestamp, Some(&key), value.as_deref(), &[]);
-        }
-        let batch = builder.build().map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)?;
+        let batch = batch_of(BatchBuilder::new(), timestamp, records)?;
         let ready = self.groups.seats.ready_mut(partition);
         let (topic, leader, coordinator) = ready.ok_or(ErrorCode::NOT_COORDINATOR)?;
         let log = self.partitions.get_mut(&(topic, partition)).ok_or(ErrorCode::NOT_COORDINATOR)?;
@@ -271,6 +327,10 @@ impl State {
             }
             return;
         }
+        if topic == TRANSACTION_STATE {
+            self.forget_transactions(now);
+            return;
+        }
         for partition in self.groups.seats.partitions() {
             let ready = self.groups.seats.ready(partition);
             let records = ready.map_or_else(Vec::new, |coordinator| coordinator.forget_topic(topic));
@@ -324,6 +384,18 @@ impl State {
             }
         }
     }
+}
+
+fn batch_of(
+    mut builder: BatchBuilder,
+    timestamp: Timestamp,
+    records: &[CoordinatorRecord],
+) -> Result<Batch, ErrorCode> {
+    for record in records {
+        let (key, value) = record.encode()?;
+        builder.append(timestamp, Some(&key), value.as_deref(), &[]);
+    }
+    builder.build().map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)
 }
 
 /// An offset that is committed without a client.

@@ -423,6 +423,7 @@ impl Engine {
             if let Watch::Partition(topic, partition) = watch {
                 self.state.notice_partition(topic, partition);
                 self.state.follow::<GroupCoordinator>(now, topic, partition);
+                self.state.follow_transactions(now, topic, partition);
             }
             for connection in self.purgatory.watching(watch) {
                 let Some(waiting) = self.purgatory.remove(connection) else { continue };

@@ -80,6 +80,30 @@ pub(crate) enum Watch {
 impl<R: 'static> Outcome<R> {
     /// Changes the type of the answer, now or later.
     pub(crate) fn map<S: 'static>(self, convert: fn(R) -> S) -> Outcome<S> {
+        self.map_with(convert)
+    }
+
+    /// Goes on with the answer, now or later.
+    pub(crate) fn then<S: 'static>(
+        self,
+        state: &mut State,
+        ctx: &RequestContext,
+        go_on: impl FnOnce(&mut State, &RequestContext, R) -> Outcome<S> + Send + 'static,
+    ) -> Outcome<S> {
+        match self {
+            Self::Reply(reply) => go_on(state, ctx, reply),
+            Self::Silent => Outcome::Silent,
+            Self::Close(why) => Outcome::Close(why),
+            Self::Park(Park { watch, deadline, resume }) => Outcome::Park(Park {
+                watch,
+                deadline,
+                resume: Box::new(move |state, ctx, woken| resume(state, ctx, woken).then(state, ctx, go_on)),
+            }),
+        }
+    }
+
+    /// Changes the answer, now or later, with something that is remembered until then.
+    pub(crate) fn map_with<S: 'static>(self, convert: impl FnOnce(R) -> S + Send + 'static) -> Outcome<S> {
         match self {
             Self::Reply(reply) => Outcome::Reply(convert(reply)),
             Self::Silent => Outcome::Silent,
@@ -87,7 +111,7 @@ impl<R: 'static> Outcome<R> {
             Self::Park(Park { watch, deadline, resume }) => Outcome::Park(Park {
                 watch,
                 deadline,
-                resume: Box::new(move |state, ctx, woken| resume(state, ctx, woken).map(convert)),
+                resume: Box::new(move |state, ctx, woken| resume(state, ctx, woken).map_with(convert)),
             }),
         }
     }

@@ -123,6 +123,14 @@ impl Release {
         &NAMES
     }
 
+    /// The highest level of the feature `transaction.version` that brokers of this release know.
+    pub(super) fn transaction_version_max(self) -> i16 {
+        match self.0 {
+            Some(column) if NAMES[column] < "4" => 0,
+            _ => 2,
+        }
+    }
+
     /// What brokers of this release answer of an API, if anything.
     pub fn versions(self, api: ApiKey) -> Option<Versions> {
         let Some(column) = self.0 else { return Some(api.versions()) };

@@ -127,6 +127,7 @@ impl Engine {
         // There may be logs to compact.
         self.state.schedule_cleaning(Instant::START);
         self.state.seat_all::<GroupCoordinator>(Instant::START);
+        self.state.load_transactions(Instant::START);
         Ok(())
     }
 }

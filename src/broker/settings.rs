@@ -201,6 +201,7 @@ fn own_of(broker: &Broker, count: usize) -> Overrides {
         ("default.replication.factor", replication.clone()),
         ("offsets.topic.replication.factor", replication.clone()),
         ("transaction.state.log.replication.factor", replication),
+        ("transaction.state.log.min.isr", count.clamp(1, 2).to_string()),
         // A test waits for nobody, and wants to see a member time out soon.
         ("group.initial.rebalance.delay.ms", "0".to_owned()),
         ("group.min.session.timeout.ms", "1".to_owned()),

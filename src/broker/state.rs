@@ -5,6 +5,7 @@
 use super::changes::Changes;
 use super::control::Aftermath;
 use super::effects::Groups;
+use super::effects::Transactions;
 use super::engine::EngineConfig;
 use super::fetch_session::FetchSessions;
 use super::fetch_session::Plan;
@@ -48,6 +49,9 @@ pub(crate) struct State {
     pub(super) topic_ids: Rng,
     pub(super) next_producer_id: i64,
     pub(super) groups: Groups,
+    pub(super) transactions: Transactions,
+    /// What was chosen as `transaction.version`.
+    pub(super) chosen_transaction_version: i16,
     /// How long a new coordinator reads its log before it answers.
     pub(super) coordinator_load_time: Duration,
     touched: BTreeSet<Watch>,
@@ -80,6 +84,8 @@ impl State {
             topic_ids: config.seed.stream("topic ids"),
             next_producer_id: 0,
             groups: Groups::new(config.seed),
+            transactions: Transactions::default(),
+            chosen_transaction_version: 2,
             coordinator_load_time: Duration::ZERO,
             touched: BTreeSet::new(),
             replication: Replication::new(config.seed),
@@ -112,6 +118,11 @@ impl State {
     /// The configuration in force on a broker.
     pub(crate) fn broker_config(&self, broker: BrokerId) -> &BrokerConfig {
         self.settings.broker(broker)
+    }
+
+    /// The level of the feature `transaction.version`: what was chosen, as far as the release knows it.
+    pub(crate) fn transaction_version(&self) -> i16 {
+        self.chosen_transaction_version.min(self.release.transaction_version_max())
     }
 
     /// Takes a producer id that nobody has.

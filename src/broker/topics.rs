@@ -342,13 +342,15 @@ impl State {
     /// When something is due that nobody asked for.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let cleaning = (!self.topics.is_empty()).then(|| self.next_retention.min(self.next_compaction));
-        [cleaning, self.next_group_timeout(), self.next_replication_timeout()].into_iter().flatten().min()
+        let own = [self.next_group_timeout(), self.next_replication_timeout(), self.next_transaction_timeout()];
+        cleaning.into_iter().chain(own.into_iter().flatten()).min()
     }
 
     /// Cleans logs when that is due.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.handle_replication_timeouts(now);
         self.handle_group_timeouts(now);
+        self.handle_transaction_timeouts(now);
         if self.next_retention.min(self.next_compaction) <= now && !self.topics.is_empty() {
             self.clean_logs(now);
             self.schedule_cleaning(now);

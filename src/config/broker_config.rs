@@ -16,6 +16,8 @@ use crate::config::values::Values;
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[allow(missing_docs, reason = "each field is the config of the same name; its row documents it")]
 pub struct BrokerConfig {
+    pub add_partitions_to_txn_retry_backoff_max_ms: i32,
+    pub add_partitions_to_txn_retry_backoff_ms: i32,
     pub auto_create_topics_enable: bool,
     pub auto_leader_rebalance_enable: bool,
     pub broker_rack: Option<String>,
@@ -50,7 +52,17 @@ pub struct BrokerConfig {
     pub replica_fetch_max_bytes: usize,
     pub replica_lag_time_max_ms: i64,
     pub replica_selector_class: Option<String>,
+    pub request_timeout_ms: i32,
     pub socket_request_max_bytes: usize,
+    pub transaction_abort_timed_out_transaction_cleanup_interval_ms: i32,
+    pub transaction_max_timeout_ms: i32,
+    pub transaction_partition_verification_enable: bool,
+    pub transaction_remove_expired_transaction_cleanup_interval_ms: i32,
+    pub transaction_state_log_min_isr: i32,
+    pub transaction_state_log_num_partitions: i32,
+    pub transaction_state_log_replication_factor: i32,
+    pub transaction_state_log_segment_bytes: i32,
+    pub transactional_id_expiration_ms: i32,
 }
 
 impl BrokerConfig {
@@ -62,6 +74,8 @@ impl BrokerConfig {
     pub(super) fn read(source: &mut dyn FnMut(&'static str) -> Option<Value>) -> Self {
         let mut from = Values(source);
         Self {
+            add_partitions_to_txn_retry_backoff_max_ms: from.int("add.partitions.to.txn.retry.backoff.max.ms"),
+            add_partitions_to_txn_retry_backoff_ms: from.int("add.partitions.to.txn.retry.backoff.ms"),
             auto_create_topics_enable: from.flag("auto.create.topics.enable"),
             auto_leader_rebalance_enable: from.flag("auto.leader.rebalance.enable"),
             broker_rack: from.optional_text("broker.rack"),
@@ -96,7 +110,19 @@ impl BrokerConfig {
             replica_fetch_max_bytes: from.size("replica.fetch.max.bytes"),
             replica_lag_time_max_ms: from.long("replica.lag.time.max.ms"),
             replica_selector_class: from.optional_text("replica.selector.class"),
+            request_timeout_ms: from.int("request.timeout.ms"),
             socket_request_max_bytes: from.size("socket.request.max.bytes"),
+            transaction_abort_timed_out_transaction_cleanup_interval_ms: from
+                .int("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+            transaction_max_timeout_ms: from.int("transaction.max.timeout.ms"),
+            transaction_partition_verification_enable: from.flag("transaction.partition.verification.enable"),
+            transaction_remove_expired_transaction_cleanup_interval_ms: from
+                .int("transaction.remove.expired.transaction.cleanup.interval.ms"),
+            transaction_state_log_min_isr: from.int("transaction.state.log.min.isr"),
+            transaction_state_log_num_partitions: from.int("transaction.state.log.num.partitions"),
+            transaction_state_log_replication_factor: from.int("transaction.state.log.replication.factor"),
+            transaction_state_log_segment_bytes: from.int("transaction.state.log.segment.bytes"),
+            transactional_id_expiration_ms: from.int("transactional.id.expiration.ms"),
         }
     }
 }

@@ -19,6 +19,7 @@ use super::timers::Timers;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::PartitionIndex;
+use crate::base::ProducerId;
 use crate::base::Timestamp;
 use crate::base::Uuid;
 use crate::wire::messages::heartbeat::HeartbeatRequest;
@@ -89,6 +90,25 @@ impl GroupCoordinator {
             }
             CoordinatorRecord::Consumer { group, record } => self.replay_consumer(group, record),
         }
+    }
+
+    /// Takes in a record that a transaction wrote: an offset that counts when the transaction commits.
+    pub(crate) fn replay_in_transaction(&mut self, producer_id: ProducerId, record: &CoordinatorRecord) {
+        if let CoordinatorRecord::Offset { group, topic, partition, value: Some(value) } = record {
+            let since = Timestamp(value.commit_timestamp);
+            self.groups.entry(group.clone()).or_insert_with(|| ClassicGroup::new(group, since));
+            self.offsets.replay_in_transaction(producer_id, group, topic, *partition, value);
+        }
+    }
+
+    /// Takes in the end of a producer's transaction.
+    pub(crate) fn replay_marker(&mut self, producer_id: ProducerId, committed: bool) {
+        self.offsets.replay_marker(producer_id, committed);
+    }
+
+    /// Whether an open transaction may yet change an offset.
+    pub(crate) fn is_unstable(&self, group: &str, topic: &str, partition: PartitionIndex) -> bool {
+        self.offsets.is_unstable(group, topic, partition)
     }
 
     /// Takes in a record that this coordinator decided on: of a group, it knows already.
@@ -307,6 +327,36 @@ impl GroupCoordinator {
         }
     }
 
+    /// Checks that offsets may be committed in a transaction (KIP-447).
+    ///
+    /// # Errors
+    /// In Kafka's order: `ILLEGAL_GENERATION` where there is no such group, `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`,
+    /// `ILLEGAL_GENERATION`.
+    ///
+    /// Source: `OffsetMetadataManager.validateTransactionalOffsetCommit`.
+    pub(crate) fn check_txn_offset_commit(
+        &self,
+        group: &str,
+        member_id: &str,
+        instance_id: Option<&str>,
+        generation: i32,
+    ) -> Result<(), ErrorCode> {
+        let is_anonymous = generation < 0 && member_id.is_empty() && instance_id.is_none();
+        if let Some(consumers) = self.consumers.get(group).filter(|_| !is_anonymous) {
+            // No version of this request is too old for members of the newer protocol.
+            let checked = consumers.check_offset_commit(member_id, generation, i16::MAX);
+            return checked.map_err(|code| match code {
+                ErrorCode::STALE_MEMBER_EPOCH => ErrorCode::ILLEGAL_GENERATION,
+                code => code,
+            });
+        }
+        match self.groups.get(group) {
+            Some(group) => group.check_txn_offset_commit(member_id, instance_id, generation),
+            None if generation < 0 => Ok(()),
+            None => Err(ErrorCode::ILLEGAL_GENERATION),
+        }
+    }
+
     /// Checks that offsets of a group may be read by a member of it, or by somebody who is none.
     ///
     /// # Errors
@@ -418,13 +468,14 @@ impl GroupCoordinator {
                     Timestamp::NONE => now.saturating_sub(since) >= retention_ms,
                     Timestamp(at) => now >= at,
                 };
-                if (is_simple || is_empty || reads) && is_due && (is_empty || !group.is_subscribed_to(topic)) {
+                let may = (is_simple || is_empty || reads) && (is_empty || !group.is_subscribed_to(topic));
+                if may && is_due && !self.offsets.is_unstable(id, topic, partition) {
                     records.push(forget(id, topic, partition));
                 } else {
                     all = false;
                 }
             }
-            if all && is_empty {
+            if all && is_empty && !self.offsets.has_unstable(id) {
                 records.push(CoordinatorRecord::Group { group: id.clone(), value: None });
             }
         }

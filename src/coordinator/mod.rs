@@ -14,6 +14,7 @@ mod records;
 mod steering;
 mod subscribed;
 mod timers;
+mod txn;
 
 pub(crate) use group::Assignor;
 pub(crate) use group::ClassicGroup;
@@ -31,6 +32,17 @@ pub(crate) use offsets::OffsetAndMetadata;
 pub(crate) use records::CoordinatorRecord;
 pub(crate) use subscribed::SubscribableTopic;
 pub(crate) use subscribed::TopicsImage;
+pub(crate) use txn::Appending;
+pub(crate) use txn::Markers;
+pub(crate) use txn::Producer;
+pub(crate) use txn::TopicPartition;
+pub(crate) use txn::TransactionCoordinator;
+pub(crate) use txn::TransactionMetadata;
+pub(crate) use txn::TransactionRecord;
+pub use txn::TransactionState;
+pub(crate) use txn::TxnEffect;
+pub(crate) use txn::TxnMoment;
+pub(crate) use txn::TxnReply;
 
 use crate::base::ErrorCode;
 use crate::base::Instant;
@@ -51,6 +63,7 @@ pub(crate) struct Ticket(pub(crate) u64);
 pub(crate) enum Reply {
     Join(JoinGroupResponse),
     Sync(SyncGroupResponse),
+    Txn(TxnReply),
 }
 
 /// Something to be done for a coordinator.

@@ -5,6 +5,7 @@
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
+use crate::base::ProducerId;
 use crate::base::Timestamp;
 use crate::base::Uuid;
 use crate::wire::messages::group_records::OffsetCommitValue;
@@ -23,12 +24,20 @@ pub(crate) struct OffsetAndMetadata {
     pub(crate) topic_id: Uuid,
 }
 
-type OfGroup = BTreeMap<String, BTreeMap<PartitionIndex, OffsetAndMetadata>>;
+/// An offset, and which record of all it came with: a later one counts for more.
+type Numbered = (u64, OffsetAndMetadata);
+type OfGroup = BTreeMap<String, BTreeMap<PartitionIndex, Numbered>>;
+/// Whose offset of which partition: group, topic, partition.
+type Place = (String, String, PartitionIndex);
 
 /// Offsets by group, topic and partition.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(crate) struct Offsets {
     by_group: BTreeMap<String, OfGroup>,
+    /// Those in open transactions.
+    pending: BTreeMap<ProducerId, BTreeMap<Place, Numbered>>,
+    /// How many records there were.
+    records: u64,
 }
 
 impl OffsetAndMetadata {
@@ -69,14 +78,14 @@ impl Offsets {
         topic_id: Uuid,
         partition: PartitionIndex,
     ) -> Option<&OffsetAndMetadata> {
-        let found = self.by_group.get(group)?.get(topic)?.get(&partition)?;
+        let (_, found) = self.by_group.get(group)?.get(topic)?.get(&partition)?;
         (!found.is_of_another(topic_id)).then_some(found)
     }
 
     /// All offsets of a group, by topic and partition.
     pub(crate) fn of_group(&self, group: &str) -> impl Iterator<Item = (&str, PartitionIndex, &OffsetAndMetadata)> {
         self.by_group.get(group).into_iter().flatten().flat_map(|(topic, partitions)| {
-            partitions.iter().map(|(partition, offset)| (topic.as_str(), *partition, offset))
+            partitions.iter().map(|(partition, (_, offset))| (topic.as_str(), *partition, offset))
         })
     }
 
@@ -96,12 +105,18 @@ impl Offsets {
         partition: PartitionIndex,
         value: Option<&OffsetCommitValue>,
     ) {
+        self.records += 1;
         if let Some(value) = value {
             let topics = self.by_group.entry(group.to_owned()).or_default();
             let partitions = topics.entry(topic.to_owned()).or_default();
-            partitions.insert(partition, OffsetAndMetadata::of_value(value));
+            partitions.insert(partition, (self.records, OffsetAndMetadata::of_value(value)));
             return;
         }
+        let place = (group.to_owned(), topic.to_owned(), partition);
+        self.pending.retain(|_, offsets| {
+            offsets.remove(&place);
+            !offsets.is_empty()
+        });
         let Some(topics) = self.by_group.get_mut(group) else { return };
         if let Some(partitions) = topics.get_mut(topic) {
             partitions.remove(&partition);
@@ -112,6 +127,53 @@ impl Offsets {
         if topics.is_empty() {
             self.by_group.remove(group);
         }
+    }
+}
+
+/// What transactions add: offsets that count when the transaction commits.
+impl Offsets {
+    /// Takes in a record that a transaction wrote.
+    pub(crate) fn replay_in_transaction(
+        &mut self,
+        producer_id: ProducerId,
+        group: &str,
+        topic: &str,
+        partition: PartitionIndex,
+        value: &OffsetCommitValue,
+    ) {
+        self.records += 1;
+        let place = (group.to_owned(), topic.to_owned(), partition);
+        let offsets = self.pending.entry(producer_id).or_default();
+        offsets.insert(place, (self.records, OffsetAndMetadata::of_value(value)));
+    }
+
+    /// Takes in the end of a producer's transaction.
+    ///
+    /// Source: `OffsetMetadataManager.replayEndTransactionMarker`.
+    pub(crate) fn replay_marker(&mut self, producer_id: ProducerId, committed: bool) {
+        let offsets = self.pending.remove(&producer_id).filter(|_| committed);
+        for ((group, topic, partition), offset) in offsets.into_iter().flatten() {
+            let topics = self.by_group.entry(group).or_default();
+            let partitions = topics.entry(topic).or_default();
+            // What was committed meanwhile without the transaction stays.
+            if partitions.get(&partition).is_none_or(|(number, _)| *number < offset.0) {
+                partitions.insert(partition, offset);
+            }
+        }
+    }
+
+    /// Whether an open transaction may yet change the offset of a partition.
+    pub(crate) fn is_unstable(&self, group: &str, topic: &str, partition: PartitionIndex) -> bool {
+        if self.pending.is_empty() {
+            return false;
+        }
+        let place = (group.to_owned(), topic.to_owned(), partition);
+        self.pending.values().any(|offsets| offsets.contains_key(&place))
+    }
+
+    /// Whether an open transaction may yet change an offset of a group.
+    pub(crate) fn has_unstable(&self, group: &str) -> bool {
+        self.pending.values().flat_map(BTreeMap::keys).any(|(of, _, _)| of == group)
     }
 }
 
@@ -144,6 +206,41 @@ mod tests {
         assert_eq!(offsets.of_topic("t"), [("g".into(), PartitionIndex(0)), ("g".into(), PartitionIndex(1))]);
         offsets.replay("g", "t", PartitionIndex(0), None);
         offsets.replay("g", "t", PartitionIndex(1), None);
-        assert_eq!(offsets, Offsets::default());
+        assert!(offsets.by_group.is_empty());
+    }
+
+    #[test]
+    fn an_offset_in_a_transaction_counts_when_that_commits_unless_a_later_one_came() {
+        let value = |offset| OffsetCommitValue { offset, ..OffsetCommitValue::default() };
+        let check = |committed: bool, later: Option<i64>, expected: Option<i64>| {
+            let mut offsets = Offsets::default();
+            let at = PartitionIndex(0);
+            offsets.replay("g", "t", at, Some(&value(1)));
+            offsets.replay_in_transaction(ProducerId(7), "g", "t", at, &value(5));
+            if let Some(later) = later {
+                offsets.replay("g", "t", at, Some(&value(later)));
+            }
+            assert!(offsets.is_unstable("g", "t", at) && !offsets.is_unstable("h", "t", at));
+            assert!(offsets.has_unstable("g") && !offsets.has_unstable("h"));
+            offsets.replay_marker(ProducerId(8), true);
+            assert!(offsets.is_unstable("g", "t", at), "the marker of another producer");
+            offsets.replay_marker(ProducerId(7), committed);
+            assert!(!offsets.is_unstable("g", "t", at));
+            let found = offsets.get("g", "t", Uuid::ZERO, at).map(|found| found.offset.0);
+            assert_eq!(found, expected, "{committed} {later:?}");
+        };
+        check(true, None, Some(5));
+        check(false, None, Some(1));
+        check(true, Some(3), Some(3));
+        check(false, Some(3), Some(3));
+    }
+
+    #[test]
+    fn a_tombstone_takes_away_what_a_transaction_would_commit() {
+        let mut offsets = Offsets::default();
+        offsets.replay_in_transaction(ProducerId(7), "g", "t", PartitionIndex(0), &OffsetCommitValue::default());
+        offsets.replay("g", "t", PartitionIndex(0), None);
+        offsets.replay_marker(ProducerId(7), true);
+        assert_eq!(offsets.get("g", "t", Uuid::ZERO, PartitionIndex(0)), None);
     }
 }

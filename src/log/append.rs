@@ -18,6 +18,11 @@ pub enum AppendOrigin {
     },
     /// A coordinator or the broker itself: control batches are allowed and sequence numbers are not checked.
     Coordinator,
+    /// A transaction coordinator that ends a transaction.
+    Marker {
+        /// The transaction version with which the transaction was written; 2 has another epoch for each one.
+        transaction_version: i16,
+    },
 }
 
 /// Where a batch went.

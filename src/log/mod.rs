@@ -20,7 +20,9 @@ mod replication;
 mod retention;
 mod saved;
 mod segment;
+mod transactions;
 mod validate;
+mod verification;
 
 #[cfg(test)]
 mod tests;
@@ -52,3 +54,6 @@ pub use saved::SavedPartition;
 pub use saved::SavedProducer;
 pub use saved::SavedReplica;
 pub use saved::SavedSegment;
+pub use transactions::AbortedTransaction;
+pub use verification::Verification;
+pub use verification::VerificationGuard;

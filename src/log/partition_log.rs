@@ -10,6 +10,8 @@ use super::LogRead;
 use super::ReadLimit;
 use super::ReplicaLog;
 use super::TimestampAndOffset;
+use super::Verification;
+use super::VerificationGuard;
 use super::validate;
 use super::validate::Validator;
 use crate::base::BrokerId;
@@ -17,6 +19,8 @@ use crate::base::ErrorCode;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
+use crate::base::ProducerEpoch;
+use crate::base::ProducerId;
 use crate::base::Timestamp;
 use crate::base::TopicName;
 use crate::config::MessageTimestampType;
@@ -165,6 +169,11 @@ impl Replica {
         self.known_log_end_offset
     }
 
+    /// Up to where a reader of committed transactions sees in it (LSO).
+    pub fn last_stable_offset(&self) -> Offset {
+        self.log.last_stable_offset(self.high_watermark)
+    }
+
     /// Whether the leader's appends reach it.
     pub const fn is_replicating(&self) -> bool {
         self.is_replicating
@@ -256,9 +265,28 @@ impl PartitionLog {
         self.leading(|replica| replica.high_watermark)
     }
 
-    /// Up to where a reader of committed transactions sees; the high watermark, as no transaction can be open yet.
+    /// Up to where a reader of committed transactions sees at the leader.
     pub fn last_stable_offset(&self) -> Offset {
-        self.high_watermark()
+        self.leading(Replica::last_stable_offset)
+    }
+
+    /// Begins to verify at `broker` that a transaction may write here; see
+    /// [`ProducerStates::start_verification`](super::ProducerStates::start_verification).
+    ///
+    /// # Errors
+    /// `NOT_LEADER_OR_FOLLOWER`, `INVALID_PRODUCER_EPOCH`.
+    pub fn start_verification(
+        &mut self,
+        broker: BrokerId,
+        now: Timestamp,
+        id: ProducerId,
+        epoch: ProducerEpoch,
+        base_sequence: i32,
+        supports_epoch_bump: bool,
+    ) -> Result<Option<VerificationGuard>, ErrorCode> {
+        self.check_leader(broker, LeaderEpoch::NONE)?;
+        let leader = self.replica_mut(broker).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
+        leader.log.producers_mut().start_verification(id, epoch, base_sequence, supports_epoch_bump, now)
     }
 
     /// The leader's log start offset.
@@ -351,12 +379,29 @@ impl PartitionLog {
         origin: AppendOrigin,
         required_acks: i16,
     ) -> Result<LogAppendInfo, AppendError> {
+        self.append_verified(broker, now, records, origin, required_acks, Verification::Off)
+    }
+
+    /// Appends as [`PartitionLog::append`], where a batch that begins a transaction has to prove that the transaction
+    /// is known to its coordinator.
+    ///
+    /// # Errors
+    /// As [`PartitionLog::append`], and `INVALID_TXN_STATE` without the proof.
+    pub fn append_verified(
+        &mut self,
+        broker: BrokerId,
+        now: Timestamp,
+        records: &Bytes,
+        origin: AppendOrigin,
+        required_acks: i16,
+        verification: Verification,
+    ) -> Result<LogAppendInfo, AppendError> {
         let produce_version = match origin {
             AppendOrigin::Client { produce_version } => produce_version,
-            AppendOrigin::Coordinator => i16::MAX,
+            AppendOrigin::Coordinator | AppendOrigin::Marker { .. } => i16::MAX,
         };
         let batch = validate::only_batch(records, produce_version)?;
-        self.append_batch(broker, now, batch, origin, required_acks)
+        self.append_batch_verified(broker, now, batch, origin, required_acks, verification)
     }
 
     /// Appends one batch that is already a value; otherwise as [`PartitionLog::append`].
@@ -371,8 +416,24 @@ impl PartitionLog {
         origin: AppendOrigin,
         required_acks: i16,
     ) -> Result<LogAppendInfo, AppendError> {
+        self.append_batch_verified(broker, now, batch, origin, required_acks, Verification::Off)
+    }
+
+    /// Appends one batch that is already a value; otherwise as [`PartitionLog::append_verified`].
+    ///
+    /// # Errors
+    /// As [`PartitionLog::append_verified`].
+    pub fn append_batch_verified(
+        &mut self,
+        broker: BrokerId,
+        now: Timestamp,
+        batch: Batch,
+        origin: AppendOrigin,
+        required_acks: i16,
+        verification: Verification,
+    ) -> Result<LogAppendInfo, AppendError> {
         let log_start_offset = self.log_start_offset();
-        self.try_append(broker, now, batch, origin, required_acks).map_err(|mut error| {
+        self.try_append(broker, now, batch, origin, required_acks, verification).map_err(|mut error| {
             // Kafka's answer has the log start offset unless the error is one of these.
             let without = [
                 ErrorCode::NOT_LEADER_OR_FOLLOWER,
@@ -404,6 +465,7 @@ impl PartitionLog {
         batch: Batch,
         origin: AppendOrigin,
         required_acks: i16,
+        verification: Verification,
     ) -> Result<LogAppendInfo, AppendError> {
         self.check_leader(broker, LeaderEpoch::NONE).map_err(|code| {
             AppendError::new(code, format!("broker {broker} does not lead {}-{}", self.topic, self.partition))
@@ -419,8 +481,8 @@ impl PartitionLog {
         let config = Arc::clone(&self.config);
         let leader = self.replica_mut(broker).expect("the leader is a replica, as was just checked");
         let log = &mut leader.log;
-        if batch.header.has_producer_id() && matches!(origin, AppendOrigin::Client { .. }) {
-            if let Some(duplicate) = log.producers().check(&batch.header)? {
+        if batch.header.has_producer_id() {
+            if let Some(duplicate) = log.producers().check(&batch, origin, verification)? {
                 return Ok(LogAppendInfo {
                     base_offset: duplicate.base_offset,
                     last_offset: duplicate.last_offset,
@@ -446,6 +508,9 @@ impl PartitionLog {
         let batch = Arc::new(batch);
         log.append(Arc::clone(&batch), now, &config);
         self.copy_to_followers(&batch, now);
+        for replica in &mut self.replicas {
+            replica.log.producers_mut().forget_replicated(replica.high_watermark);
+        }
         info.high_watermark_moved = self.high_watermark() > before;
         Ok(info)
     }
@@ -472,7 +537,8 @@ impl PartitionLog {
 
     fn visible(replica: &Replica, isolation: Isolation) -> Offset {
         match isolation {
-            Isolation::ReadUncommitted | Isolation::ReadCommitted => replica.high_watermark,
+            Isolation::ReadUncommitted => replica.high_watermark,
+            Isolation::ReadCommitted => replica.last_stable_offset(),
             Isolation::LogEnd => replica.log.log_end_offset(),
         }
     }

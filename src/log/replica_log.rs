@@ -10,6 +10,8 @@ use super::ReadLimit;
 use super::segment::Entry;
 use super::segment::Segment;
 use super::segment::size_of;
+use super::transactions::AbortedIndex;
+use super::transactions::AbortedTransaction;
 use crate::base::ErrorCode;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
@@ -33,6 +35,7 @@ pub struct ReplicaLog {
     size: u64,
     epochs: LeaderEpochs,
     producers: ProducerStates,
+    aborted: Option<Box<AbortedIndex>>,
     /// Up to where it has been compacted.
     pub(super) first_dirty_offset: Offset,
 }
@@ -90,6 +93,24 @@ impl ReplicaLog {
         &mut self.producers
     }
 
+    /// The aborted transactions that a reader of `from` up to `upto` has to know of, in the order of their markers.
+    pub fn aborted_transactions(&self, from: Offset, upto: Offset) -> impl Iterator<Item = &AbortedTransaction> {
+        self.aborted.iter().flat_map(move |aborted| aborted.between(from, upto))
+    }
+
+    /// Up to where a reader of committed transactions sees, when all below `high_watermark` is replicated (LSO).
+    ///
+    /// Source: `UnifiedLog.fetchLastStableOffsetMetadata`.
+    pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
+        let unstable = self.producers.first_unstable_offset(high_watermark);
+        unstable.map_or(high_watermark, |first| first.max(self.log_start_offset).min(high_watermark))
+    }
+
+    /// All aborted transactions, in the order of their markers.
+    pub(super) fn aborted(&self) -> &[AbortedTransaction] {
+        self.aborted.as_ref().map_or(&[], |aborted| aborted.entries())
+    }
+
     /// Where `epoch` ends in this log; see [`LeaderEpochs::end_offset_for`].
     pub fn end_offset_for(&self, epoch: LeaderEpoch) -> Option<EpochEndOffset> {
         self.epochs.end_offset_for(epoch, self.log_end_offset)
@@ -120,7 +141,15 @@ impl ReplicaLog {
         let next = if self.segments.is_empty() { header.last_offset() } else { header.base_offset };
         assert!(next >= self.log_end_offset, "offsets in a log only rise");
         self.epochs.assign(header.partition_leader_epoch, header.base_offset);
-        self.producers.update(header);
+        let completed = self.producers.update(&batch);
+        if let Some(completed) = completed.filter(|completed| completed.is_aborted) {
+            self.aborted.get_or_insert_default().push(AbortedTransaction {
+                producer_id: completed.producer_id,
+                first_offset: completed.first_offset,
+                last_offset: completed.last_offset,
+                last_stable_offset: self.producers.stable_behind(completed.last_offset),
+            });
+        }
         self.log_end_offset = header.next_offset();
         self.size += size_of(&batch);
         if self.log_end_offset.0 - self.flushed_offset.0 >= config.flush_messages {
@@ -233,12 +262,19 @@ impl ReplicaLog {
             return false;
         }
         self.log_start_offset = target;
+        self.forget_aborted_below(target);
         self.first_dirty_offset = self.first_dirty_offset.max(target);
         self.epochs.truncate_from_start(target);
         while self.segments.get(1).is_some_and(|next| next.base_offset <= target) {
             self.drop_first_segment();
         }
         true
+    }
+
+    fn forget_aborted_below(&mut self, offset: Offset) {
+        if let Some(aborted) = &mut self.aborted {
+            aborted.forget_below(offset);
+        }
     }
 
     /// Drops the oldest segment; its records stop being readable.
@@ -248,6 +284,7 @@ impl ReplicaLog {
             let next = self.segments.front().map_or(self.log_end_offset, |segment| segment.base_offset);
             if next > self.log_start_offset {
                 self.log_start_offset = next;
+                self.forget_aborted_below(next);
                 self.epochs.truncate_from_start(next);
             }
         }
@@ -283,6 +320,9 @@ impl ReplicaLog {
         self.flushed_offset = self.flushed_offset.min(self.log_end_offset);
         self.first_dirty_offset = self.first_dirty_offset.min(self.log_end_offset);
         self.epochs.truncate_from_end(self.log_end_offset);
+        if let Some(aborted) = &mut self.aborted {
+            aborted.truncate_to(self.log_end_offset);
+        }
         self.rebuild_producers();
         true
     }
@@ -295,8 +335,15 @@ impl ReplicaLog {
     }
 
     /// Puts everything behind the log start back as it was saved, producers aside.
-    pub(super) fn restore(&mut self, segments: Vec<Segment>, log_end_offset: Offset, epochs: LeaderEpochs) {
+    pub(super) fn restore(
+        &mut self,
+        segments: Vec<Segment>,
+        log_end_offset: Offset,
+        epochs: LeaderEpochs,
+        aborted: Vec<AbortedTransaction>,
+    ) {
         self.segments = segments.into();
+        self.aborted = (!aborted.is_empty()).then(|| Box::new(AbortedIndex::of(aborted)));
         self.log_end_offset = log_end_offset;
         self.epochs = epochs;
         // It comes from a file.
@@ -312,7 +359,7 @@ impl ReplicaLog {
     fn rebuild_producers(&mut self) {
         self.producers.clear();
         for entry in self.segments.iter().flat_map(|segment| &segment.entries) {
-            self.producers.update(&entry.batch.header);
+            let _known_as_aborted = self.producers.update(&entry.batch);
         }
     }
 

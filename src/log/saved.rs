@@ -2,10 +2,12 @@
 //!
 //! Not here: the file.
 
+use super::AbortedTransaction;
 use super::AppendedBatch;
 use super::EpochStart;
 use super::LeaderEpochs;
 use super::PartitionLog;
+use super::ProducerStates;
 use super::Replica;
 use super::ReplicaLog;
 use super::segment::Segment;
@@ -59,6 +61,9 @@ pub struct SavedReplica {
     pub leader_epochs: Vec<EpochStart>,
     /// Its producers.
     pub producers: Vec<SavedProducer>,
+    /// The aborted transactions in its log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aborted: Vec<AbortedTransaction>,
     /// Its segments.
     pub segments: Vec<SavedSegment>,
 }
@@ -72,6 +77,12 @@ pub struct SavedProducer {
     pub producer_epoch: ProducerEpoch,
     /// The time of its last batch.
     pub last_timestamp: Timestamp,
+    /// The epoch of the coordinator that wrote its last marker; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coordinator_epoch: Option<i32>,
+    /// Where its open transaction begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_txn_first_offset: Option<Offset>,
     /// Its last batches.
     pub batches: Vec<AppendedBatch>,
 }
@@ -151,6 +162,8 @@ impl Replica {
             producer_id,
             producer_epoch: state.producer_epoch,
             last_timestamp: state.last_timestamp,
+            coordinator_epoch: Some(state.coordinator_epoch).filter(|epoch| *epoch >= 0),
+            current_txn_first_offset: state.current_txn_first_offset,
             batches: state.batches().to_vec(),
         });
         SavedReplica {
@@ -161,6 +174,7 @@ impl Replica {
             first_dirty_offset: log.first_dirty_offset,
             is_replicating: self.is_replicating,
             leader_epochs: log.leader_epochs().entries().to_vec(),
+            aborted: log.aborted().to_vec(),
             segments: segments.collect(),
             producers: producers.collect(),
         }
@@ -196,15 +210,20 @@ impl Replica {
         }
         let mut log = ReplicaLog::default();
         log.truncate_fully_and_start_at(start);
-        log.restore(segments, saved.log_end_offset, LeaderEpochs::from_entries(&saved.leader_epochs));
+        let epochs = LeaderEpochs::from_entries(&saved.leader_epochs);
+        if !saved.aborted.is_sorted_by_key(|aborted| aborted.last_offset) {
+            return refuse("its aborted transactions are out of order".to_owned());
+        }
+        log.restore(segments, saved.log_end_offset, epochs, saved.aborted);
         log.first_dirty_offset = saved.first_dirty_offset.clamp(start, saved.log_end_offset);
         for producer in &saved.producers {
-            log.producers_mut().restore(
-                producer.producer_id,
+            let state = ProducerStates::saved(
                 producer.producer_epoch,
                 producer.last_timestamp,
-                &producer.batches,
+                producer.coordinator_epoch.unwrap_or(-1),
+                producer.current_txn_first_offset,
             );
+            log.producers_mut().restore(producer.producer_id, &state, &producer.batches);
         }
         let mut replica = Self::new(saved.broker);
         replica.log = log;

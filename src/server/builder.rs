@@ -49,6 +49,7 @@ pub struct ClusterBuilder {
     topics: Vec<NewTopic>,
     broker_config: BTreeMap<String, String>,
     release: Result<Release, String>,
+    transaction_version: i16,
     seed: Seed,
     start_time: Option<Timestamp>,
     journal: JournalLimits,
@@ -69,6 +70,7 @@ impl Default for ClusterBuilder {
             topics: Vec::new(),
             broker_config: BTreeMap::new(),
             release: Ok(Release::NEWEST),
+            transaction_version: 2,
             seed: Seed(0),
             start_time: None,
             journal: JournalLimits::default(),
@@ -146,6 +148,14 @@ impl ClusterBuilder {
         self
     }
 
+    /// Sets the level of the feature `transaction.version`: 0, 1, or 2 with an epoch for each transaction (KIP-890).
+    ///
+    /// 2 unless told otherwise; releases before 4.0 know of 0 only.
+    pub fn transaction_version(mut self, level: i16) -> Self {
+        self.transaction_version = level;
+        self
+    }
+
     /// Sets the seed from which ids and all other chance follow. 0 unless told otherwise.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Seed(seed);
@@ -213,6 +223,9 @@ impl ClusterBuilder {
         if self.brokers == 0 {
             return Err(Error::Config("a cluster needs at least one broker".to_owned()));
         }
+        if !(0..=2).contains(&self.transaction_version) {
+            return Err(Error::Config(format!("transaction.version is 0, 1 or 2, not {}", self.transaction_version)));
+        }
         let mut listeners = Vec::new();
         let mut brokers = Vec::new();
         for n in 0..self.brokers {
@@ -241,6 +254,7 @@ impl ClusterBuilder {
             let ms = u32::try_from(self.coordinator_load_time.as_millis()).unwrap_or(u32::MAX);
             engine.set_coordinator_load_time(clock.now(), ms);
         }
+        engine.set_transaction_version(self.transaction_version);
         if let Some(saved) = self.restored {
             engine.restore(saved.0).map_err(Error::Config)?;
         }

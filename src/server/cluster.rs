@@ -20,6 +20,8 @@ use super::saved::SavedCluster;
 use super::shell::Shell;
 use crate::base::BrokerId;
 use crate::base::Command;
+use super::transaction::HeldMarkers;
+use super::transaction::Transaction;
 use crate::base::Instant;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
@@ -29,6 +31,7 @@ use crate::broker::ClusterSnapshot;
 #[cfg(feature = "sim")]
 use crate::broker::Engine;
 use crate::broker::PartitionSnapshot;
+use crate::broker::TransactionSnapshot;
 use crate::config::NewTopic;
 use crate::journal::Filter;
 use crate::journal::Journal;
@@ -254,6 +257,29 @@ impl Cluster {
     /// ```
     pub fn apply(&self, command: &Command) -> Result<()> {
         Ok(self.shell.with(|engine, now| engine.apply(now, command))?)
+    }
+
+    /// A view of a transactional id.
+    pub fn transaction(&self, id: &str) -> Transaction<'_> {
+        Transaction::new(self, id)
+    }
+
+    /// All transactional ids that have been used, in order, each with its last transaction.
+    pub fn transactions(&self) -> Vec<TransactionSnapshot> {
+        self.shell.look(|engine, _| engine.transactions())
+    }
+
+    /// Keeps the markers of all transactions from arriving until the guard is dropped.
+    ///
+    /// A transaction that ends meanwhile is decided but not complete: its records stay unreadable to those who read
+    /// committed ones, and its producer's next transaction has to wait.
+    pub fn hold_markers(&self) -> HeldMarkers<'_> {
+        HeldMarkers::new(self)
+    }
+
+    /// Sets how long markers travel, for those that are sent from now on. No time at all unless told otherwise.
+    pub fn set_marker_delay(&self, delay: Duration) {
+        self.shell.with(|engine, now| engine.set_marker_delay(now, delay));
     }
 
     /// Everything there is, in a fixed order and ready to be serialized.

@@ -23,6 +23,7 @@ mod record;
 mod saved;
 mod seeding;
 mod shell;
+mod transaction;
 
 pub use broker::Broker;
 pub use builder::ClusterBuilder;
@@ -41,3 +42,5 @@ pub use partition::Partition;
 pub use record::Record;
 pub use record::StoredRecord;
 pub use saved::SavedCluster;
+pub use transaction::HeldMarkers;
+pub use transaction::Transaction;

@@ -18,6 +18,11 @@ use crate::wire::Response;
 use crate::wire::messages::api_versions::ApiVersion;
 use crate::wire::messages::api_versions::ApiVersionsRequest;
 use crate::wire::messages::api_versions::ApiVersionsResponse;
+use crate::wire::messages::api_versions::FinalizedFeatureKey;
+use crate::wire::messages::api_versions::SupportedFeatureKey;
+
+/// The feature of KIP-890.
+pub(super) const TRANSACTION_VERSION: &str = "transaction.version";
 
 pub(super) fn handle(state: &State, ctx: &RequestContext, request: ApiVersionsRequest) -> Outcome<ApiVersionsResponse> {
     let named = |text: &str| {
@@ -31,7 +36,9 @@ pub(super) fn handle(state: &State, ctx: &RequestContext, request: ApiVersionsRe
     }
     Outcome::Reply(ApiVersionsResponse {
         api_keys: all(state),
+        supported_features: supported_features(state),
         finalized_features_epoch: 0,
+        finalized_features: finalized_features(state),
         ..ApiVersionsResponse::default()
     })
 }
@@ -49,6 +56,30 @@ pub(in crate::broker) fn unsupported(state: &State) -> Response {
         api_keys: own.collect(),
         ..ApiVersionsResponse::default()
     })
+}
+
+/// The features that can be switched, with their levels.
+fn supported_features(state: &State) -> Vec<SupportedFeatureKey> {
+    let max_version = state.release().transaction_version_max();
+    let feature = SupportedFeatureKey {
+        name: TRANSACTION_VERSION.into(),
+        min_version: 0,
+        max_version,
+        ..SupportedFeatureKey::default()
+    };
+    if max_version > 0 { vec![feature] } else { Vec::new() }
+}
+
+/// The features that are switched on.
+fn finalized_features(state: &State) -> Vec<FinalizedFeatureKey> {
+    let level = state.transaction_version();
+    let feature = FinalizedFeatureKey {
+        name: TRANSACTION_VERSION.into(),
+        max_version_level: level,
+        min_version_level: level,
+        ..FinalizedFeatureKey::default()
+    };
+    if level > 0 { vec![feature] } else { Vec::new() }
 }
 
 fn all(state: &State) -> Vec<ApiVersion> {

@@ -27,6 +27,7 @@ use crate::broker::state::State;
 use crate::log::Isolation;
 use crate::log::ReadLimit;
 use crate::wire::codec::Records;
+use crate::wire::messages::fetch::AbortedTransaction;
 use crate::wire::messages::fetch::EpochEndOffset;
 use crate::wire::messages::fetch::FetchPartition;
 use crate::wire::messages::fetch::FetchRequest;
@@ -205,7 +206,7 @@ fn try_read(
     let mut row = PartitionData {
         partition_index: wanted.partition,
         high_watermark: replica.high_watermark().0,
-        last_stable_offset: replica.high_watermark().0,
+        last_stable_offset: replica.last_stable_offset().0,
         log_start_offset: replica.log().log_start_offset().0,
         // Null says "not asked for"; an empty list says that nothing is aborted.
         aborted_transactions: (isolation == Isolation::ReadCommitted).then(Vec::new),
@@ -223,6 +224,14 @@ fn try_read(
         return Ok(row);
     }
     let read = log.read(ctx.broker, from, isolation, limit).map_err(refuse)?;
+    if let Some(aborted) = &mut row.aborted_transactions {
+        let found = replica.log().aborted_transactions(from, read.next_offset);
+        aborted.extend(found.map(|found| AbortedTransaction {
+            producer_id: found.producer_id.0,
+            first_offset: found.first_offset.0,
+            ..AbortedTransaction::default()
+        }));
+    }
     row.records = Some(Records::from_slices(read.slices));
     Ok(row)
 }

@@ -1,10 +1,9 @@
-//! `FindCoordinator` (key 10): tell which broker coordinates a group.
+//! `FindCoordinator` (key 10): tell which broker coordinates a group or a transactional id.
 //!
 //! * Needs `DESCRIBE` on each group or transactional id.
 //! * Errors per key: `INVALID_REQUEST` (share coordinators before version 6, or a kind that Kafka does not know),
-//!   `COORDINATOR_NOT_AVAILABLE` (transactional ids and share groups, which nobody coordinates yet; a partition without
-//!   leader).
-//! * The first question for a group creates `__consumer_offsets`.
+//!   `COORDINATOR_NOT_AVAILABLE` (share groups, which nobody coordinates yet; a partition without leader).
+//! * The first question for a group creates `__consumer_offsets`, that for a transactional id `__transaction_state`.
 //! * Differs: Kafka answers that first question with `COORDINATOR_NOT_AVAILABLE`, and clients ask again.
 //! * Source: KIP-699, `KafkaApis.getCoordinator`, <https://kafka.apache.org/protocol#The_Messages_FindCoordinator>.
 
@@ -72,7 +71,7 @@ pub(super) fn refuse(request: &FindCoordinatorRequest, code: ErrorCode) -> FindC
 fn find(state: &mut State, ctx: &RequestContext, key_type: i8, key: ByteString) -> Coordinator {
     let found = match key_type {
         GROUP => state.find_group_coordinator(&key),
-        TRANSACTION => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+        TRANSACTION => state.find_transaction_coordinator(&key),
         SHARE if ctx.api_version >= 6 => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
         _ => Err(ErrorCode::INVALID_REQUEST),
     };
@@ -124,7 +123,6 @@ mod tests {
             let row = cluster.ask(version, request).coordinators.remove(0);
             assert_eq!((row.error_code, row.node_id, row.port), (expected.code(), -1, -1));
         };
-        check(5, 1, ErrorCode::COORDINATOR_NOT_AVAILABLE);
         check(5, 2, ErrorCode::INVALID_REQUEST);
         check(6, 2, ErrorCode::COORDINATOR_NOT_AVAILABLE);
         check(6, 9, ErrorCode::INVALID_REQUEST);

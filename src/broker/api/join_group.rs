@@ -76,7 +76,7 @@ fn join(state: &mut State, ctx: &RequestContext, request: &JoinGroupRequest) -> 
     }
     state.await_reply(ticket, |reply| match reply {
         Reply::Join(response) => Some(response),
-        Reply::Sync(_) => None,
+        _ => None,
     })
 }
 

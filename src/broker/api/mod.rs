@@ -2,6 +2,8 @@
 //!
 //! A handler authorises, looks up, lets the domain decide, and answers in the request's order.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod api_versions;
@@ -20,9 +22,12 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
+mod describe_transactions;
 mod elect_leaders;
+mod end_txn;
 mod fetch;
 mod find_coordinator;
 #[cfg(test)]
@@ -36,6 +41,7 @@ mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -47,7 +53,11 @@ mod replication_tests;
 mod sync_group;
 #[cfg(test)]
 mod testing;
+mod txn_offset_commit;
+#[cfg(test)]
+mod txn_tests;
 mod unregister_broker;
+mod write_txn_markers;
 
 use super::outcome::Outcome;
 use super::outcome::RequestContext;
@@ -111,6 +121,11 @@ handlers! {
     DeleteRecords = delete_records, 0..=2;
     InitProducerId = init_producer_id, 0..=5;
     OffsetForLeaderEpoch = offset_for_leader_epoch, 0..=4;
+    AddPartitionsToTxn = add_partitions_to_txn, 0..=5;
+    AddOffsetsToTxn = add_offsets_to_txn, 0..=4;
+    EndTxn = end_txn, 0..=5;
+    WriteTxnMarkers = write_txn_markers, 0..=2;
+    TxnOffsetCommit = txn_offset_commit, 0..=5;
     DescribeConfigs = describe_configs, 0..=4;
     AlterConfigs = alter_configs, 0..=2;
     DescribeLogDirs = describe_log_dirs, 0..=4;
@@ -123,7 +138,10 @@ handlers! {
     OffsetDelete = offset_delete, 0..=0;
     DescribeQuorum = describe_quorum, 0..=2;
     DescribeCluster = describe_cluster, 0..=2;
+    DescribeProducers = describe_producers, 0..=0;
     UnregisterBroker = unregister_broker, 0..=0;
+    DescribeTransactions = describe_transactions, 0..=0;
+    ListTransactions = list_transactions, 0..=2;
     ConsumerGroupHeartbeat = consumer_group_heartbeat, 0..=1;
     ConsumerGroupDescribe = consumer_group_describe, 0..=1;
     ListConfigResources = list_config_resources, 0..=1;
@@ -176,7 +194,8 @@ mod tests {
     fn codes(value: &Value, found: &mut Vec<i64>) {
         match value {
             Value::Object(fields) => {
-                found.extend(fields.get("error_code").and_then(Value::as_i64));
+                let own = ["error_code", "partition_error_code"].into_iter().filter_map(|name| fields.get(name));
+                found.extend(own.filter_map(Value::as_i64));
                 fields.values().for_each(|value| codes(value, found));
             }
             Value::Array(elements) => elements.iter().for_each(|value| codes(value, found)),

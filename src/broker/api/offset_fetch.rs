@@ -3,7 +3,8 @@
 //! * Needs `DESCRIBE` on each group and each topic.
 //! * Errors per group, in Kafka's order: `NOT_COORDINATOR`, `UNKNOWN_MEMBER_ID`, `STALE_MEMBER_EPOCH` or
 //!   `ILLEGAL_GENERATION` where a member of a consumer group asks (from version 9 on); before version 2, which has no place for it, in each partition. Errors per
-//!   partition: `UNKNOWN_TOPIC_ID`; in version 0, `UNKNOWN_TOPIC_OR_PARTITION` where nothing was committed.
+//!   partition: `UNKNOWN_TOPIC_ID`; `UNSTABLE_OFFSET_COMMIT` with `require_stable`, while a transaction may yet change
+//!   the offset; in version 0, `UNKNOWN_TOPIC_OR_PARTITION` where nothing was committed.
 //! * A group that does not exist has committed nothing (-1), which is no error. Null topics ask for all.
 //! * The offset of a topic that was deleted and made again is not that of the new one.
 //! * Source: KIP-447, KIP-516, KIP-709, KIP-848, `OffsetMetadataManager.fetchOffsets`,
@@ -33,7 +34,7 @@ pub(super) fn handle(
     request: OffsetFetchRequest,
 ) -> Outcome<OffsetFetchResponse> {
     if ctx.api_version >= 8 {
-        let groups = request.groups.into_iter().map(|group| fetch(state, ctx, group)).collect();
+        let groups = request.groups.into_iter().map(|group| fetch(state, ctx, group, request.require_stable)).collect();
         return Outcome::Reply(OffsetFetchResponse { groups, ..OffsetFetchResponse::default() });
     }
     let topics = request.topics.map(|topics| {
@@ -45,7 +46,7 @@ pub(super) fn handle(
         topics.collect()
     });
     let group = OffsetFetchRequestGroup { group_id: request.group_id, topics, ..OffsetFetchRequestGroup::default() };
-    let group = fetch(state, ctx, group);
+    let group = fetch(state, ctx, group, request.require_stable);
     Outcome::Reply(OffsetFetchResponse {
         error_code: if ctx.api_version >= 2 { group.error_code } else { 0 },
         topics: group.topics.into_iter().map(of_older_version).collect(),
@@ -100,7 +101,12 @@ pub(super) fn refuse(request: &OffsetFetchRequest, code: ErrorCode) -> OffsetFet
     }
 }
 
-fn fetch(state: &mut State, ctx: &RequestContext, request: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+fn fetch(
+    state: &mut State,
+    ctx: &RequestContext,
+    request: OffsetFetchRequestGroup,
+    require_stable: bool,
+) -> OffsetFetchResponseGroup {
     let refused = state
         .group_coordinator(ctx, &request.group_id)
         .and_then(|(coordinator, _)| {
@@ -109,8 +115,11 @@ fn fetch(state: &mut State, ctx: &RequestContext, request: OffsetFetchRequestGro
         .err();
     let topics = match (request.topics, refused) {
         (_, Some(_)) if ctx.api_version >= 2 => Vec::new(),
-        (Some(topics), _) => topics.into_iter().map(|topic| asked(state, ctx, &request.group_id, topic)).collect(),
-        (None, _) => all(state, ctx, &request.group_id),
+        (Some(topics), _) => {
+            let id = &request.group_id;
+            topics.into_iter().map(|topic| asked(state, ctx, id, topic, require_stable)).collect()
+        }
+        (None, _) => all(state, ctx, &request.group_id, require_stable),
     };
     OffsetFetchResponseGroup {
         group_id: request.group_id,
@@ -125,6 +134,7 @@ fn asked(
     ctx: &RequestContext,
     group: &str,
     topic: OffsetFetchRequestTopics,
+    require_stable: bool,
 ) -> OffsetFetchResponseTopics {
     let by_id = ctx.api_version >= 10;
     // A name that is not known is asked for all the same: there may be an offset from before.
@@ -137,6 +147,9 @@ fn asked(
     let partitions = topic.partition_indexes.into_iter().map(|index| match (&coordinator, unknown) {
         (Err(code), _) => refusal(index, *code),
         (Ok(_), Some(code)) => refusal(index, code),
+        (Ok(coordinator), None) if require_stable && coordinator.is_unstable(group, &name, PartitionIndex(index)) => {
+            refusal(index, ErrorCode::UNSTABLE_OFFSET_COMMIT)
+        }
         (Ok(coordinator), None) => match coordinator.offset(group, &name, id, PartitionIndex(index)) {
             Some(offset) => row(index, offset),
             None if ctx.api_version == 0 => refusal(index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
@@ -152,7 +165,7 @@ fn asked(
     }
 }
 
-fn all(state: &mut State, ctx: &RequestContext, group: &str) -> Vec<OffsetFetchResponseTopics> {
+fn all(state: &mut State, ctx: &RequestContext, group: &str, require_stable: bool) -> Vec<OffsetFetchResponseTopics> {
     let mut topics: Vec<OffsetFetchResponseTopics> = Vec::new();
     let Ok((coordinator, _)) = state.group_coordinator(ctx, group) else { return topics };
     for (topic, partition, offset) in coordinator.offsets_of(group) {
@@ -160,7 +173,11 @@ fn all(state: &mut State, ctx: &RequestContext, group: &str) -> Vec<OffsetFetchR
             topics.push(OffsetFetchResponseTopics { name: topic.into(), ..OffsetFetchResponseTopics::default() });
         }
         if let Some(last) = topics.last_mut() {
-            last.partitions.push(row(partition.0, offset));
+            let is_unstable = require_stable && coordinator.is_unstable(group, topic, partition);
+            last.partitions.push(match is_unstable {
+                true => refusal(partition.0, ErrorCode::UNSTABLE_OFFSET_COMMIT),
+                false => row(partition.0, offset),
+            });
         }
     }
     if ctx.api_version >= 10 {

@@ -2,11 +2,15 @@
 //!
 //! * Needs `WRITE` on each topic.
 //! * Errors of the whole request: `TRANSACTIONAL_ID_AUTHORIZATION_FAILED` (records of a transaction, but no
-//!   transactional id). Per partition, in Kafka's order: `UNKNOWN_TOPIC_ID`, `UNKNOWN_TOPIC_OR_PARTITION`,
+//!   transactional id), `INVALID_PRODUCER_ID_MAPPING` (transactions of two producers). Per partition, in Kafka's order: `UNKNOWN_TOPIC_ID`, `UNKNOWN_TOPIC_OR_PARTITION`,
 //!   `NOT_LEADER_OR_FOLLOWER`, then those of the append (`CORRUPT_MESSAGE`, `INVALID_RECORD`, `MESSAGE_TOO_LARGE`,
 //!   `INVALID_TIMESTAMP`, `UNSUPPORTED_COMPRESSION_TYPE`, `OUT_OF_ORDER_SEQUENCE_NUMBER`, `INVALID_PRODUCER_EPOCH`,
 //!   `NOT_ENOUGH_REPLICAS`), then `NOT_ENOUGH_REPLICAS_AFTER_APPEND` and `REQUEST_TIMED_OUT` of the wait.
 //!   `INVALID_REQUIRED_ACKS` for all partitions that exist when `acks` is none of -1, 0 and 1.
+//! * The first records of a transaction in a partition are verified with its coordinator, or from version 12 on add the
+//!   partition to it: `INVALID_PRODUCER_EPOCH`, `INVALID_PRODUCER_ID_MAPPING`, `NOT_ENOUGH_REPLICAS` (the coordinator
+//!   cannot be asked now), `INVALID_TXN_STATE` or from version 11 on `TRANSACTION_ABORTABLE` (not in the transaction),
+//!   and from version 12 on `CONCURRENT_TRANSACTIONS` (the one before is still being completed).
 //! * `acks=0` is not answered, but an error closes the connection, so that the client notices.
 //! * `acks=-1` waits until the high watermark has passed the batch, or for `timeout_ms`.
 //! * Source: KIP-98, KIP-467, KIP-516, KIP-951, <https://kafka.apache.org/protocol#The_Messages_Produce>.
@@ -21,9 +25,15 @@ use crate::broker::outcome::RequestContext;
 use crate::broker::outcome::Watch;
 use crate::broker::outcome::Woken;
 use crate::broker::state::State;
+use crate::broker::verification::Operation;
+use crate::broker::verification::Verified;
+use crate::broker::verification::Verifying;
+use crate::broker::verification::verify;
+use crate::coordinator::Producer;
 use crate::log::AppendError;
 use crate::log::AppendOrigin;
 use crate::log::LogAppendInfo;
+use crate::log::Verification;
 use crate::wire::batch::BatchHeader;
 use crate::wire::messages::produce::BatchIndexAndErrorMessage;
 use crate::wire::messages::produce::LeaderIdAndEpoch;
@@ -34,6 +44,7 @@ use crate::wire::messages::produce::ProduceRequest;
 use crate::wire::messages::produce::ProduceResponse;
 use crate::wire::messages::produce::TopicProduceData;
 use crate::wire::messages::produce::TopicProduceResponse;
+use std::collections::BTreeMap;
 
 /// A partition whose high watermark has not passed the batch yet.
 struct Pending {
@@ -52,6 +63,66 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: ProduceRe
             _ => Outcome::Reply(refuse(&request, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)),
         };
     }
+    let wanted = match transactional_batches(state, ctx, &request) {
+        Ok(wanted) => wanted,
+        Err(code) if acks == 0 => return failed_silently(code),
+        Err(code) => return Outcome::Reply(refuse(&request, code)),
+    };
+    match wanted {
+        None => append_all(state, ctx, request, &Verified::new()),
+        Some(verifying) => verify(state, ctx, verifying)
+            .then(state, ctx, move |state, ctx, verified| append_all(state, ctx, request, &verified)),
+    }
+}
+
+fn failed_silently(_: ErrorCode) -> Outcome<ProduceResponse> {
+    Outcome::Close("a produce request with acks=0 failed")
+}
+
+/// What of the request must be verified with the transaction's coordinator.
+///
+/// # Errors
+/// `INVALID_PRODUCER_ID_MAPPING` for the batches of two producers.
+fn transactional_batches(
+    state: &State,
+    ctx: &RequestContext,
+    request: &ProduceRequest,
+) -> Result<Option<Verifying>, ErrorCode> {
+    let mut producer = None;
+    let mut base_sequences = BTreeMap::new();
+    for topic in &request.topic_data {
+        let found = state.topic_by_either(&topic.name, topic.topic_id, ctx.api_version >= 13);
+        for data in &topic.partition_data {
+            let Ok(id) = found else { continue };
+            let at = (id, PartitionIndex(data.index));
+            let records = data.records.as_ref().and_then(|records| records.slices().first());
+            let header = records.and_then(|bytes| BatchHeader::read(bytes).ok());
+            let header = header.filter(|header| header.has_producer_id() && header.is_transactional());
+            let Some(header) = header.filter(|_| state.find_partition(at.0, at.1).is_some()) else { continue };
+            let this = Producer { id: header.producer_id, epoch: header.producer_epoch };
+            if producer.is_some_and(|producer| producer != this) {
+                return Err(ErrorCode::INVALID_PRODUCER_ID_MAPPING);
+            }
+            producer = Some(this);
+            base_sequences.insert(at, header.base_sequence);
+        }
+    }
+    let (Some(producer), Some(transactional_id)) = (producer, request.transactional_id.clone()) else {
+        return Ok(None);
+    };
+    let operation = Operation::of_produce(ctx.api_version);
+    Ok(Some(Verifying { transactional_id, producer, operation, base_sequences, since: ctx.now }))
+}
+
+/// Appends what may be appended, each partition for itself.
+fn append_all(
+    state: &mut State,
+    ctx: &RequestContext,
+    request: ProduceRequest,
+    verified: &Verified,
+) -> Outcome<ProduceResponse> {
+    let acks = request.acks;
+    let operation = Operation::of_produce(ctx.api_version);
     let mut pending = Vec::new();
     let mut responses = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
@@ -64,8 +135,11 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: ProduceRe
                 Ok(id) if state.find_partition(id, index).is_none() => {
                     Err(refusal(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
                 }
-                Ok(_) if !(-1..=1).contains(&acks) => Err(refusal(ErrorCode::INVALID_REQUIRED_ACKS)),
-                Ok(id) => append(state, ctx, id, data, acks),
+                Ok(id) => match verified.get(&(id, index)).copied().unwrap_or(Ok(Verification::Off)) {
+                    Err(code) => Err(unverified(code, operation)),
+                    Ok(_) if !(-1..=1).contains(&acks) => Err(refusal(ErrorCode::INVALID_REQUIRED_ACKS)),
+                    Ok(verification) => append(state, ctx, id, data, acks, verification),
+                },
             };
             if let (Ok(info), Ok(topic)) = (&appended, found) {
                 let at = (responses.len(), rows.len());
@@ -128,14 +202,38 @@ fn append(
     topic: Uuid,
     data: PartitionProduceData,
     acks: i16,
+    verification: Verification,
 ) -> Result<LogAppendInfo, AppendError> {
     let index = PartitionIndex(data.index);
     let log = state.partition_led_by(topic, index, ctx.broker).map_err(refusal)?;
     let records = data.records.unwrap_or_default().into_bytes();
     let origin = AppendOrigin::Client { produce_version: ctx.api_version };
-    let info = log.append(ctx.broker, ctx.timestamp, &records, origin, acks)?;
+    let info = log.append_verified(ctx.broker, ctx.timestamp, &records, origin, acks, verification)?;
     state.touch(Watch::Partition(topic, index));
     Ok(info)
+}
+
+/// What a producer is told when its transaction could not be verified.
+///
+/// Source: `ReplicaManager.handleProduceAppend`.
+fn unverified(code: ErrorCode, operation: Operation) -> AppendError {
+    let is_concurrent = code == ErrorCode::CONCURRENT_TRANSACTIONS && operation != Operation::AddPartition;
+    let (code, message) = match code {
+        ErrorCode::INVALID_TXN_STATE => (code, Some("Partition was not added to the transaction".to_owned())),
+        ErrorCode::NETWORK_EXCEPTION
+        | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
+        | ErrorCode::COORDINATOR_NOT_AVAILABLE
+        | ErrorCode::NOT_COORDINATOR => (ErrorCode::NOT_ENOUGH_REPLICAS, Some(not_verified(code))),
+        ErrorCode::CONCURRENT_TRANSACTIONS if is_concurrent => {
+            (ErrorCode::NOT_ENOUGH_REPLICAS, Some(not_verified(code)))
+        }
+        code => (code, None),
+    };
+    AppendError { message, ..refusal(code) }
+}
+
+fn not_verified(code: ErrorCode) -> String {
+    format!("Unable to verify the partition has been added to the transaction. Underlying error: {code}")
 }
 
 fn refusal(code: ErrorCode) -> AppendError {

@@ -32,7 +32,7 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: SyncGroup
     state.carry_out(ctx.now, &request.group_id, decision);
     state.await_reply(ticket, |reply| match reply {
         Reply::Sync(response) => Some(response),
-        Reply::Join(_) => None,
+        _ => None,
     })
 }
 

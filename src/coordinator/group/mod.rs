@@ -401,6 +401,26 @@ impl ClassicGroup {
         }
     }
 
+    /// Checks that offsets may be committed in a transaction; who says nothing of itself may always.
+    ///
+    /// # Errors
+    /// In Kafka's order: `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`, `ILLEGAL_GENERATION`.
+    ///
+    /// Source: `ClassicGroup.validateOffsetCommit`.
+    pub(super) fn check_txn_offset_commit(
+        &self,
+        member_id: &str,
+        instance_id: Option<&str>,
+        generation: i32,
+    ) -> Result<(), ErrorCode> {
+        let is_anonymous = generation < 0 && member_id.is_empty() && instance_id.is_none();
+        if is_anonymous || generation < 0 && self.state == ClassicState::Empty {
+            return Ok(());
+        }
+        self.check_member(member_id, instance_id)?;
+        if generation == self.generation { Ok(()) } else { Err(ErrorCode::ILLEGAL_GENERATION) }
+    }
+
     /// The members as the leader gets to see them.
     pub(super) fn members_for_leader(&self) -> Vec<JoinGroupResponseMember> {
         let protocol = self.protocol_name.as_deref().unwrap_or_default();

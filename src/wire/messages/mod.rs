@@ -73,6 +73,7 @@ pub mod share_group_heartbeat;
 pub mod streams_group_describe;
 pub mod streams_group_heartbeat;
 pub mod sync_group;
+pub mod transaction_records;
 pub mod txn_offset_commit;
 pub mod unregister_broker;
 pub mod update_features;
