@@ -172,6 +172,11 @@ fn news(state: &mut State) -> Offsets {
 }
 
 impl Consumer {
+    /// Whether a group gives it partitions; `None` when there is no group.
+    pub(super) fn is_subscribed(&self) -> Option<bool> {
+        self.link.as_ref().map(|link| link.subscribed)
+    }
+
     /// Reads what the group gives to this consumer of these topics, from now on.
     ///
     /// Topics that do not exist yet are read once they do.
