@@ -1,18 +1,15 @@
-//! What a transaction that stores a consumer's offsets asks of it: as whom, and which.
+//! What a transaction that stores a consumer's offsets asks of it: as whom, and what it has to be like.
 //!
 //! Not here: the transaction.
 
-use super::super::TopicPartition;
 use super::super::error::Error;
 use super::super::error::Result;
 use super::super::routing::lock;
 use super::super::transaction::GroupMetadata;
-use super::super::transaction::OffsetAndMetadata;
 use super::Consumer;
 use super::IsolationLevel;
 use crate::base::ErrorCode;
 use crate::wire::ApiKey;
-use std::collections::BTreeMap;
 
 impl Consumer {
     /// As what the group knows this consumer now: with it a transaction can store offsets of partitions that are this
@@ -45,25 +42,6 @@ impl Consumer {
             group_instance_id: group.instance_id.clone(),
             ..outside
         })
-    }
-
-    /// Where the group would go on if all that was handed out had been processed: what a transaction stores.
-    ///
-    /// Partitions of which nothing was handed out since the last commit that this consumer knows of are left out.
-    pub fn positions(&self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
-        let state = lock(&self.shared.state);
-        let mut positions = BTreeMap::new();
-        for (partition, position) in &state.partitions {
-            let (next, epoch) = match &self.current {
-                Some(chunk) if chunk.partition == *partition => (Some(chunk.next), chunk.epoch),
-                _ => (position.next, position.epoch),
-            };
-            if let Some(next) = next.filter(|next| !position.awaits_commit && position.committed != Some(*next)) {
-                let offset = OffsetAndMetadata { leader_epoch: epoch, ..next.into() };
-                positions.insert(partition.clone(), offset);
-            }
-        }
-        positions
     }
 
     /// Why a transaction cannot rely on this consumer, if it cannot.
