@@ -1,5 +1,6 @@
-//! Transactions of our own client, against a real Kafka.
+//! Transactions of our own client, on our own cluster and against a real Kafka.
 
+use rehearsal::Cluster;
 use rehearsal::ErrorCode;
 use rehearsal::NewTopic;
 use rehearsal::base::Offset;
@@ -302,6 +303,24 @@ async fn all(client: &Client) {
     offsets_are_stored_with_the_commit(client).await;
     a_pipeline_copies_each_record_once_though_it_is_stopped_again_and_again(client).await;
     a_zombie_of_the_group_cannot_store_offsets(client).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_transaction_version_keeps_what_it_promises() {
+    for level in [0, 1, 2] {
+        let cluster = Cluster::in_memory().brokers(3).transaction_version(level).start().await.unwrap();
+        all(&Client::connect(&cluster).await.unwrap()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn releases_of_before_the_second_version_know_transactions_as_well() {
+    for release in ["1.1", "2.8", "3.9"] {
+        let cluster = Cluster::in_memory().brokers(3).kafka_version(release).start().await.unwrap();
+        let client = Client::connect(&cluster).await.unwrap();
+        records_count_when_their_transaction_commits(&client).await;
+        a_newer_producer_fences_the_older_one(&client).await;
+    }
 }
 
 /// Against a real Kafka, whose address is in `KAFKA_BOOTSTRAP`: `cargo test --test it real_kafka -- --ignored`.
