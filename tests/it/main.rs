@@ -10,6 +10,7 @@ mod groups;
 mod hostile;
 mod journal;
 mod peer;
+mod scenarios_txn;
 mod transactions;
 mod virtual_time;
 mod zero_copy;
