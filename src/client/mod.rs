@@ -110,6 +110,8 @@ pub use settings::ClientBuilder;
 pub use transaction::GroupMetadata;
 pub use transaction::OffsetAndMetadata;
 pub use transaction::Outcome;
+pub use transaction::Pipeline;
+pub use transaction::Progress;
 pub use transaction::Transaction;
 pub use transaction::TransactionError;
 pub use transaction::TransactionalBuilder;

@@ -12,6 +12,7 @@ mod hostile;
 mod journal;
 mod peer;
 mod replication;
+mod scenarios_txn;
 mod transactions;
 mod virtual_time;
 mod zero_copy;

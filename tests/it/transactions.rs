@@ -1,13 +1,20 @@
-//! Transactions of our own client, against a real Kafka.
+//! Transactions of our own client, on our own cluster and against a real Kafka.
 
+use rehearsal::Cluster;
 use rehearsal::ErrorCode;
 use rehearsal::NewTopic;
 use rehearsal::base::Offset;
 use rehearsal::client::Client;
+use rehearsal::client::Consumer;
+use rehearsal::client::ConsumerRecord;
 use rehearsal::client::GroupMetadata;
 use rehearsal::client::IsolationLevel;
+use rehearsal::client::OffsetReset;
+use rehearsal::client::OffsetSpec;
 use rehearsal::client::Outcome;
+use rehearsal::client::Pipeline;
 use rehearsal::client::ProducerRecord;
+use rehearsal::client::Progress;
 use rehearsal::client::StartFrom;
 use rehearsal::client::Target;
 use rehearsal::client::TopicPartition;
@@ -53,6 +60,9 @@ impl Setting {
         let topic: String = topic.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let topic = topic[..topic.len().min(200)].to_owned();
         client.admin().create_topic(NewTopic::new(topic.as_str()).partitions(3)).await.unwrap();
+        // A leader that does not know yet that it is one refuses records, and that leaves it open what became of them.
+        let ends = (0..3).map(|index| (TopicPartition::new(&topic, index).unwrap(), OffsetSpec::Latest));
+        client.admin().list_offsets(ends).await.all().unwrap();
         Self { client: client.clone(), id: topic.clone(), topic }
     }
 
@@ -160,7 +170,8 @@ async fn a_refused_record_spoils_its_transaction_and_no_other(client: &Client) {
         transaction.send(setting.record(0, "behind it")).await.ok();
         let error = transaction.commit().await.unwrap_err();
         assert!(matches!(error, TransactionError::Abortable(_)), "{error}");
-        assert!(!refused.await.unwrap_err().may_be_in_log());
+        let error = refused.await.unwrap_err();
+        assert!(!error.may_be_in_log(), "{error}");
         let transaction = producer.begin().await.unwrap();
         transaction.send(setting.record(0, &format!("whole{round}"))).await.unwrap();
         transaction.commit().await.unwrap();
@@ -192,6 +203,97 @@ async fn offsets_are_stored_with_the_commit(client: &Client) {
     assert_eq!(producer.resolve().await.unwrap(), None::<Outcome>);
 }
 
+fn consumer(client: &Client, topic: &str, group: &str) -> Consumer {
+    let settings = client.consumer().group_id(group).auto_offset_reset(OffsetReset::Earliest);
+    let settings = settings.isolation_level(IsolationLevel::ReadCommitted).enable_auto_commit(false);
+    let mut consumer = settings.session_timeout(Duration::from_secs(6)).build();
+    consumer.subscribe([topic]).unwrap();
+    consumer
+}
+
+async fn pipeline(client: &Client, setting: &Setting, number: usize) -> Pipeline {
+    let producer = client.producer().transactional(format!("{}-{number}", setting.id)).init().await.unwrap();
+    let consumer = consumer(client, &setting.topic, &setting.id);
+    Pipeline::new(consumer, producer).unwrap().max_poll_records(7)
+}
+
+/// What a record of the input becomes.
+fn copy(topic: &str, record: &ConsumerRecord) -> [ProducerRecord; 1] {
+    let value = std::str::from_utf8(record.value.as_deref().unwrap()).unwrap();
+    [ProducerRecord::new(topic).partition(record.partition).value(format!("copy of {value}"))]
+}
+
+async fn a_pipeline_copies_each_record_once_though_it_is_stopped_again_and_again(client: &Client) {
+    let input = Setting::new(client, "input").await;
+    let output = Setting::new(client, "output").await;
+    let mut source = input.producer().await;
+    for chunk in 0..6 {
+        let transaction = source.begin().await.unwrap();
+        for n in 0..20 {
+            let value = format!("{:03}{}", chunk * 20 + n, if chunk % 3 == 2 { " void" } else { "" });
+            transaction.send(input.record(n % 3, &value)).await.unwrap();
+        }
+        if chunk % 3 == 2 { transaction.abort().await.unwrap() } else { transaction.commit().await.unwrap() }
+    }
+    let mut copied = 0;
+    for round in 0_u32.. {
+        // Each round is another process with the same transactional id.
+        let mut pipeline = pipeline(client, &input, 0).await;
+        let mut idle = 0;
+        for step in 0.. {
+            let work = pipeline.step(|record| copy(&output.topic, record));
+            // Stopped in the midst of a transaction, or before or behind it.
+            let work = async {
+                if step == round + 1 && round < 6 {
+                    timeout(Duration::from_millis(u64::from(round) * 2), work).await.unwrap_or(Ok(Progress::Idle))
+                } else {
+                    work.await
+                }
+            };
+            match work.await.unwrap() {
+                Progress::Committed(count) => copied += count,
+                Progress::Idle => idle += 1,
+                other => panic!("{other:?}"),
+            }
+            if step == round + 2 && round < 6 || idle > 3 {
+                break;
+            }
+        }
+        if idle > 3 {
+            break;
+        }
+    }
+    let seen = committed(client, &output.topic).await;
+    let expected: Vec<String> =
+        (committed(client, &input.topic).await.iter()).map(|value| value.replacen(':', ":copy of ", 1)).collect();
+    assert_eq!(seen, expected);
+    assert!(copied <= seen.len(), "{copied}");
+    assert_eq!(seen.len(), 80);
+}
+
+async fn a_zombie_of_the_group_cannot_store_offsets(client: &Client) {
+    let input = Setting::new(client, "zombie").await;
+    let plain = client.producer().build();
+    for n in 0..3 {
+        plain.send(input.record(n, "x")).await.unwrap();
+    }
+    let mut zombie = consumer(client, &input.topic, &input.id);
+    zombie.recv().await.unwrap();
+    let known = zombie.group_metadata().unwrap();
+    assert!(known.generation_id > 0 && !known.member_id.is_empty());
+    // It leaves: the coordinator does not know it any more.
+    let position = zombie.positions();
+    zombie.close().await.unwrap();
+    let mut producer = input.producer().await;
+    let transaction = producer.begin().await.unwrap();
+    let error = transaction.send_offsets(&known, position).await.unwrap_err();
+    assert!(matches!(error, TransactionError::Abortable(_)), "{error}");
+    transaction.abort().await.unwrap();
+    // Who is no member yet cannot vouch for anything either.
+    let fresh = consumer(client, &input.topic, &input.id);
+    assert_eq!(fresh.group_metadata().unwrap_err().code(), Some(ErrorCode::UNKNOWN_MEMBER_ID));
+}
+
 async fn all(client: &Client) {
     records_count_when_their_transaction_commits(client).await;
     a_dropped_transaction_is_aborted_and_the_next_one_begins(client).await;
@@ -199,6 +301,26 @@ async fn all(client: &Client) {
     a_newer_producer_fences_the_older_one(client).await;
     a_refused_record_spoils_its_transaction_and_no_other(client).await;
     offsets_are_stored_with_the_commit(client).await;
+    a_pipeline_copies_each_record_once_though_it_is_stopped_again_and_again(client).await;
+    a_zombie_of_the_group_cannot_store_offsets(client).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_transaction_version_keeps_what_it_promises() {
+    for level in [0, 1, 2] {
+        let cluster = Cluster::in_memory().brokers(3).transaction_version(level).start().await.unwrap();
+        all(&Client::connect(&cluster).await.unwrap()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn releases_of_before_the_second_version_know_transactions_as_well() {
+    for release in ["1.1", "2.8", "3.9"] {
+        let cluster = Cluster::in_memory().brokers(3).kafka_version(release).start().await.unwrap();
+        let client = Client::connect(&cluster).await.unwrap();
+        records_count_when_their_transaction_commits(&client).await;
+        a_newer_producer_fences_the_older_one(&client).await;
+    }
 }
 
 /// Against a real Kafka, whose address is in `KAFKA_BOOTSTRAP`: `cargo test --test it real_kafka -- --ignored`.

@@ -10,7 +10,6 @@ use super::super::group::offsets::Offsets;
 use super::super::legal;
 use super::super::routing::Router;
 use super::super::routing::lock;
-use super::super::transaction::GroupMetadata;
 use super::super::transaction::OffsetAndMetadata;
 use super::Consumer;
 use super::ConsumerRecord;
@@ -176,6 +175,11 @@ fn news(state: &mut State) -> Offsets {
 }
 
 impl Consumer {
+    /// Whether a group gives it partitions; `None` when there is no group.
+    pub(super) fn is_subscribed(&self) -> Option<bool> {
+        self.link.as_ref().map(|link| link.subscribed)
+    }
+
     /// Reads what the group gives to this consumer of these topics, from now on.
     ///
     /// Topics that do not exist yet are read once they do.
@@ -399,20 +403,6 @@ impl Consumer {
     /// The group's id, if there is a group.
     pub(super) fn group_id(&self) -> Option<&str> {
         Some(&*self.shared.settings.group.group_id).filter(|id| !id.is_empty())
-    }
-
-    /// As whom it commits at this moment, for a transaction that takes its offsets along; `None` without a group.
-    ///
-    /// It is to be asked for each transaction anew: it changes with each rebalance.
-    pub fn group_metadata(&self) -> Option<GroupMetadata> {
-        let group_id = self.link.as_ref().map(|_| self.shared.settings.group.group_id.clone())?;
-        let identity = lock(&self.shared.state).attention.identity.clone();
-        let group_instance_id = self.shared.settings.group.instance_id.clone();
-        let mut metadata = GroupMetadata { group_instance_id, ..GroupMetadata::new(group_id) };
-        if identity.generation >= 0 {
-            (metadata.generation_id, metadata.member_id) = (identity.generation, identity.member_id);
-        }
-        Some(metadata)
     }
 
     /// What to commit for all assigned partitions if everything that was handed out has been processed.

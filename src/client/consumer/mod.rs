@@ -12,6 +12,7 @@ mod member;
 mod position;
 mod record;
 mod session;
+mod transactional;
 
 #[cfg(test)]
 mod tests;

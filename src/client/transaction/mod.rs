@@ -5,6 +5,7 @@
 mod coordinator;
 mod error;
 mod group;
+mod pipeline;
 mod state;
 
 #[cfg(test)]
@@ -13,12 +14,15 @@ mod tests;
 pub use error::TransactionError;
 pub use group::GroupMetadata;
 pub use group::OffsetAndMetadata;
+pub use pipeline::Pipeline;
+pub use pipeline::Progress;
 pub use state::Outcome;
 
 pub(super) use coordinator::CONCURRENT_RETRY;
 pub(super) use state::State;
 
 use super::TopicPartition;
+use super::consumer::Consumer;
 use super::error::Error;
 use super::error::Result as ClientResult;
 use super::producer::Delivery;
@@ -235,6 +239,19 @@ impl<'a> Transaction<'a> {
             interceptor.on_transaction_offsets(number, &group.group_id, &offsets);
         }
         Ok(())
+    }
+
+    /// Makes the positions of a consumer part of the transaction: all that it has handed out counts as processed when
+    /// the transaction commits.
+    ///
+    /// If it does not commit, the consumer is past records that do not count: it has to seek back, which
+    /// [`Pipeline`] does.
+    ///
+    /// # Errors
+    /// As [`Transaction::send_offsets`] and [`Consumer::group_metadata`].
+    pub async fn send_positions(&self, consumer: &Consumer) -> Result<()> {
+        let group = consumer.group_metadata().map_err(|error| self.core.spoiled(error))?;
+        self.send_offsets(&group, consumer.positions()).await
     }
 
     /// Waits for all records and commits.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::ErrorCode;
 use crate::base::Offset;
+use crate::client::consumer::ConsumerRecord;
 use crate::client::fake::Act;
 use crate::client::fake::Fake;
 use crate::wire::ApiKey;
@@ -256,5 +257,10 @@ fn what_users_spawn_can_be_sent_between_threads() {
         transaction.commit().await
     });
     check(|mut producer| async move { producer.resolve().await });
+    fn copy(record: &ConsumerRecord) -> [ProducerRecord; 1] {
+        [ProducerRecord::new("copies").value(record.value.clone().unwrap_or_default())]
+    }
+    fn check_pipeline<T: Send>(_: impl FnOnce(Pipeline) -> T) {}
+    check_pipeline(|mut pipeline| async move { pipeline.step(copy).await });
     check(|mut producer| async move { producer.begin().await.unwrap().abort().await });
 }
