@@ -6,3 +6,7 @@
 mod bad_input;
 #[path = "checker/fixtures.rs"]
 mod fixtures;
+#[path = "checker/generator.rs"]
+mod generator;
+#[path = "checker/mutations.rs"]
+mod mutations;
