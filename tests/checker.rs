@@ -4,6 +4,8 @@
 
 #[path = "checker/bad_input.rs"]
 mod bad_input;
+#[path = "checker/definitions/mod.rs"]
+mod definitions;
 #[path = "checker/fixtures.rs"]
 mod fixtures;
 #[path = "checker/generator.rs"]
