@@ -4,5 +4,11 @@
 
 #[path = "checker/bad_input.rs"]
 mod bad_input;
+#[path = "checker/definitions/mod.rs"]
+mod definitions;
 #[path = "checker/fixtures.rs"]
 mod fixtures;
+#[path = "checker/generator.rs"]
+mod generator;
+#[path = "checker/mutations.rs"]
+mod mutations;

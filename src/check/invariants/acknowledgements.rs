@@ -26,20 +26,13 @@ fn acknowledged_elsewhere(facts: &Facts<'_>, findings: &mut Findings) {
             if offset < order.log_start {
                 continue;
             }
-            // The order stops at the high watermark; the log itself does not.
-            let place = order.place(offset);
-            let found = match order.entries.get(place) {
-                Some(entry) if entry.offset == offset => Some(*entry),
-                _ if offset >= log.high_watermark => log.entries.iter().find(|entry| entry.offset == offset).copied(),
-                _ => None,
-            };
-            let Some(entry) = found else { continue };
-            // Another entry may be at the offset too, in a log whose offsets repeat.
-            let same = entry.id == row.id
-                || order.entries[place.min(order.entries.len())..]
-                    .iter()
-                    .take_while(|entry| entry.offset == offset)
-                    .any(|entry| entry.id == row.id);
+            // The order stops at the high watermark; the log itself does not, and its offsets may repeat.
+            let committed = offset < log.high_watermark;
+            let entries = if committed { &order.entries[order.place(offset)..] } else { &log.entries };
+            let near = entries.iter().take_while(|entry| !committed || entry.offset == offset);
+            let mut there = near.filter(|entry| entry.offset == offset).peekable();
+            let Some(entry) = there.peek().copied().copied() else { continue };
+            let same = there.any(|entry| entry.id == row.id);
             if !same {
                 findings.add(Code::AckOff, || {
                     let (id, partition) = (facts.name(row.id), history.partition_name(partition));

@@ -8,6 +8,8 @@ use crate::check::event::FetchOffsets;
 use crate::check::event::Removal;
 use crate::check::facts::Commit;
 use crate::check::facts::Facts;
+use crate::check::facts::Opened;
+use crate::check::facts::Session;
 use crate::check::facts::nanos;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
@@ -80,12 +82,9 @@ fn regressions(facts: &Facts<'_>, findings: &mut Findings) {
 
 fn strangers(facts: &Facts<'_>, findings: &mut Findings) {
     let history = facts.history;
-    let mut reads: BTreeMap<(u32, u32), Vec<(u64, i64)>> = BTreeMap::new();
-    for chunk in &history.chunks {
-        let poll = facts.poll_of(chunk);
-        if let Some(last) = facts.delivered(chunk).iter().map(|entry| entry.offset).max() {
-            reads.entry((poll.process, chunk.partition)).or_default().push((poll.completed, last));
-        }
+    let mut sessions: BTreeMap<(u32, u32), Vec<&Session>> = BTreeMap::new();
+    for session in &facts.sessions {
+        sessions.entry((session.process, session.partition)).or_default().push(session);
     }
     for ((group, partition), commits) in &facts.commits {
         let order = facts.order(*partition);
@@ -111,9 +110,8 @@ fn strangers(facts: &Facts<'_>, findings: &mut Findings) {
                 findings.add(Code::CommitUnowned, || witness("it did not own that partition then".to_owned()));
                 continue;
             }
-            let read = reads.get(&(commit.process, *partition)).map_or(&[][..], Vec::as_slice);
-            let before = read.iter().filter(|(t, _)| *t <= commit.asked);
-            let Some(last) = before.map(|(_, offset)| *offset).max() else { continue };
+            let all = sessions.get(&(commit.process, *partition)).map_or(&[][..], Vec::as_slice);
+            let Some(last) = last_read(facts, all, commit.asked) else { continue };
             let unread = order.first_visible(last + 1, commit.offset, true);
             let beyond = order.log.is_some_and(|log| commit.offset > log.end().max(last + 1));
             if unread.is_some() || beyond {
@@ -121,6 +119,18 @@ fn strangers(facts: &Facts<'_>, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// The last offset that a process had behind it at `t`, by what it was given or where it was told to begin.
+fn last_read(facts: &Facts<'_>, sessions: &[&Session], t: u64) -> Option<i64> {
+    let session = sessions.iter().rev().find(|session| session.from <= t)?;
+    let start = match session.opened {
+        Opened::Assigned(Some(start), _) | Opened::Moved(Some(start)) => Some(start - 1),
+        _ => None,
+    };
+    let chunks = session.chunks.iter().map(|chunk| &facts.history.chunks[*chunk as usize]);
+    let read = chunks.filter(|chunk| facts.poll_of(chunk).completed <= t);
+    read.flat_map(|chunk| facts.delivered(chunk)).map(|entry| entry.offset).max().max(start)
 }
 
 /// What an answer to OffsetFetch may be.

@@ -34,7 +34,7 @@ fn reordered(facts: &Facts<'_>, findings: &mut Findings, partition: u32) {
     for entry in entries.iter().filter(|entry| entry.id != Id::FOREIGN) {
         // A copy of something that already stood before is no new order.
         let send = history.find_send(entry.id);
-        let may_repeat = order.log.is_none() || send.is_some_and(|send| facts.has(send, flag::TWICE));
+        let may_repeat = order.log.is_none() || send.is_none_or(|send| facts.has(send, flag::TWICE));
         if may_repeat && !seen.insert(entry.id) {
             continue;
         }
