@@ -44,7 +44,8 @@ impl GroupCoordinator {
                 | ConsumerRecord::Current(_, None)
                 | ConsumerRecord::Regex(_, None)
         );
-        if is_tombstone && !self.consumers.contains_key(id) {
+        if is_tombstone {
+            self.consumers.get_mut(id).into_iter().for_each(|group| group.replay(record));
             return;
         }
         // A group that only commits is what the offsets of a consumer group look like before its own records come.

@@ -31,9 +31,12 @@ use std::time::Duration;
 const IN_MEMORY_START: Timestamp = Timestamp(1_767_225_600_000);
 
 /// What a broker's own settings change so that tests need not wait.
-const KAFKA_DEFAULTS: [(&str, &str); 3] = [
+const KAFKA_DEFAULTS: [(&str, &str); 6] = [
     ("group.initial.rebalance.delay.ms", "3000"),
     ("group.min.session.timeout.ms", "6000"),
+    ("group.consumer.heartbeat.interval.ms", "5000"),
+    ("group.consumer.min.heartbeat.interval.ms", "5000"),
+    ("group.consumer.min.session.timeout.ms", "45000"),
     ("broker.session.timeout.ms", "9000"),
 ];
 
@@ -195,7 +198,8 @@ impl ClusterBuilder {
 
     /// Uses Kafka's own defaults where this crate has friendlier ones for tests: a new group waits three seconds for
     /// more members (`group.initial.rebalance.delay.ms`), and members may not ask for a session time-out below six
-    /// seconds (`group.min.session.timeout.ms`). What [`broker_config`](Self::broker_config) says counts for more.
+    /// seconds (`group.min.session.timeout.ms`); members of KIP-848's protocol come every five seconds, and learn of
+    /// changes no sooner (`group.consumer.heartbeat.interval.ms`). What [`broker_config`](Self::broker_config) says counts for more.
     pub fn kafka_defaults(mut self) -> Self {
         for (name, value) in KAFKA_DEFAULTS {
             self.broker_config.entry(name.to_owned()).or_insert_with(|| value.to_owned());

@@ -10,6 +10,18 @@ use crate::wire::messages::consumer_group_describe::DescribedGroup;
 use crate::wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
 use crate::wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
 use crate::wire::messages::consumer_group_heartbeat::TopicPartitions;
+use crate::wire::messages::delete_groups::DeleteGroupsRequest;
+use crate::wire::messages::describe_groups::DescribeGroupsRequest;
+use crate::wire::messages::join_group::JoinGroupRequest;
+use crate::wire::messages::join_group::JoinGroupRequestProtocol;
+use crate::wire::messages::list_groups::ListGroupsRequest;
+use crate::wire::messages::offset_commit::OffsetCommitRequest;
+use crate::wire::messages::offset_commit::OffsetCommitRequestPartition;
+use crate::wire::messages::offset_commit::OffsetCommitRequestTopic;
+use crate::wire::messages::offset_fetch::OffsetFetchRequest;
+use crate::wire::messages::offset_fetch::OffsetFetchRequestGroup;
+use crate::wire::messages::sync_group::SyncGroupRequest;
+use bytes::Bytes;
 use std::collections::BTreeSet;
 
 const REBALANCE_MS: i32 = 30_000;
@@ -317,4 +329,227 @@ fn groups_are_found_again_after_a_move() {
     assert_eq!(describe(&mut cluster, "g"), before);
     settle(&mut cluster, &mut [&mut a, &mut b]);
     assert_eq!((a.owned.len(), b.owned.len()), (2, 2));
+}
+
+fn commit(cluster: &mut TestCluster, version: i16, member_id: &str, epoch: i32) -> ErrorCode {
+    let partition = OffsetCommitRequestPartition { partition_index: 0, committed_offset: 1, ..Default::default() };
+    let topic = OffsetCommitRequestTopic { name: "t".into(), partitions: vec![partition], ..Default::default() };
+    let request = OffsetCommitRequest {
+        group_id: "g".into(),
+        generation_id_or_member_epoch: epoch,
+        member_id: member_id.into(),
+        topics: vec![topic],
+        ..OffsetCommitRequest::default()
+    };
+    ErrorCode::new(cluster.ask(version, request).topics[0].partitions[0].error_code)
+}
+
+fn fetch(cluster: &mut TestCluster, member_id: Option<&str>, member_epoch: i32) -> ErrorCode {
+    let group = OffsetFetchRequestGroup {
+        group_id: "g".into(),
+        member_id: member_id.map(Into::into),
+        member_epoch,
+        ..OffsetFetchRequestGroup::default()
+    };
+    let request = OffsetFetchRequest { groups: vec![group], ..OffsetFetchRequest::default() };
+    ErrorCode::new(cluster.ask(9, request).groups[0].error_code)
+}
+
+#[test]
+fn offsets_are_for_members_in_their_epoch() {
+    let mut cluster = cluster();
+    let _a = Client::join(&mut cluster, "a", &["t"]);
+    let mut check = |version: i16, member_id: &str, epoch: i32, expected: ErrorCode| {
+        assert_eq!(commit(&mut cluster, version, member_id, epoch), expected, "{version} {member_id} {epoch}");
+    };
+    check(9, "a", 1, ErrorCode::NONE);
+    check(9, "a", 0, ErrorCode::STALE_MEMBER_EPOCH);
+    check(9, "a", 2, ErrorCode::STALE_MEMBER_EPOCH);
+    check(9, "b", 1, ErrorCode::UNKNOWN_MEMBER_ID);
+    check(9, "", -1, ErrorCode::UNKNOWN_MEMBER_ID);
+    check(8, "a", 1, ErrorCode::UNSUPPORTED_VERSION);
+    let mut check = |member_id: Option<&str>, epoch: i32, expected: ErrorCode| {
+        assert_eq!(fetch(&mut cluster, member_id, epoch), expected, "{member_id:?} {epoch}");
+    };
+    check(None, -1, ErrorCode::NONE);
+    check(Some("a"), 1, ErrorCode::NONE);
+    check(Some("a"), 0, ErrorCode::STALE_MEMBER_EPOCH);
+    check(Some("b"), 1, ErrorCode::UNKNOWN_MEMBER_ID);
+    assert_eq!(code(&mut cluster, beat("a", -1)), ErrorCode::NONE);
+    // Now it is empty, and an administrator may.
+    assert_eq!(commit(&mut cluster, 8, "", -1), ErrorCode::NONE);
+}
+
+#[test]
+fn groups_are_listed_described_and_deleted_by_type() {
+    let mut cluster = cluster();
+    let _a = Client::join(&mut cluster, "a", &["t"]);
+    let mut list = |types: &[&str], states: &[&str]| {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).into()).collect();
+        let request =
+            ListGroupsRequest { types_filter: texts(types), states_filter: texts(states), ..Default::default() };
+        let groups = cluster.ask(5, request).groups;
+        let line = |group: &crate::wire::messages::list_groups::ListedGroup| {
+            format!("{} {} {} {}", group.group_id, group.group_type, group.group_state, group.protocol_type)
+        };
+        groups.iter().map(line).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&[], &[]), ["g Consumer Stable consumer"]);
+    assert_eq!(list(&["consumer"], &["stable"]), ["g Consumer Stable consumer"]);
+    assert_eq!(list(&["classic"], &[]), [""; 0]);
+    assert_eq!(list(&["consumer"], &["assigning"]), [""; 0]);
+    let request = DescribeGroupsRequest { groups: vec!["g".into()], ..Default::default() };
+    let classic = cluster.ask(6, request.clone()).groups.remove(0);
+    assert_eq!((classic.error_code, &*classic.group_state), (69, "Dead"));
+    assert_eq!(cluster.ask(5, request).groups[0].error_code, 0);
+    assert_eq!(describe(&mut cluster, "h").error_code, ErrorCode::GROUP_ID_NOT_FOUND.code());
+    assert_eq!(describe(&mut cluster, "").error_code, ErrorCode::INVALID_GROUP_ID.code());
+    let delete = DeleteGroupsRequest { groups_names: vec!["g".into()], ..Default::default() };
+    let mut check = |expected: ErrorCode| {
+        assert_eq!(cluster.ask(2, delete.clone()).results[0].error_code, expected.code());
+    };
+    check(ErrorCode::NON_EMPTY_GROUP);
+    assert_eq!(code(&mut cluster, beat("a", -1)), ErrorCode::NONE);
+    let mut check = |expected: ErrorCode| {
+        assert_eq!(cluster.ask(2, delete.clone()).results[0].error_code, expected.code());
+    };
+    check(ErrorCode::NONE);
+    check(ErrorCode::GROUP_ID_NOT_FOUND);
+}
+
+fn classic(metadata: &'static [u8]) -> JoinGroupRequest {
+    let protocol = JoinGroupRequestProtocol {
+        name: "range".into(),
+        metadata: Bytes::from_static(metadata),
+        ..JoinGroupRequestProtocol::default()
+    };
+    JoinGroupRequest {
+        group_id: "g".into(),
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: REBALANCE_MS,
+        protocol_type: "consumer".into(),
+        protocols: vec![protocol],
+        ..JoinGroupRequest::default()
+    }
+}
+
+/// Version 0: topics `t`, no user data.
+const READS_T: &[u8] = &[0, 0, 0, 0, 0, 1, 0, 1, b't', 0xff, 0xff, 0xff, 0xff];
+
+#[test]
+fn a_classic_group_becomes_a_consumer_group_and_goes_back() {
+    let mut cluster = cluster();
+    let joined = cluster.ask(3, classic(READS_T));
+    let sync = |generation_id: i32| SyncGroupRequest {
+        group_id: "g".into(),
+        member_id: joined.member_id.clone(),
+        generation_id,
+        ..SyncGroupRequest::default()
+    };
+    assert_eq!(cluster.ask(3, sync(joined.generation_id)).error_code, 0);
+    let mut a = Client::join(&mut cluster, "a", &["t"]);
+    // The classic member was given nothing by its leader, so the new one may have its half at once.
+    assert_eq!((a.epoch, a.owned.len()), (2, 2));
+    assert_eq!(cluster.engine.group_snapshot("g").unwrap().members.len(), 2);
+    assert_eq!(describe(&mut cluster, "g").members[1].member_type, 0);
+    let rejoin = JoinGroupRequest { member_id: joined.member_id.clone(), ..classic(READS_T) };
+    let again = cluster.ask(3, rejoin);
+    assert_eq!((again.error_code, again.generation_id, &*again.leader), (0, 2, ""));
+    let synced = cluster.ask(3, sync(2));
+    // Version 0: the topic `t` with two partitions.
+    assert_eq!(&synced.assignment[..17], [0, 0, 0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 2, 0, 0, 0, 2]);
+    assert_eq!(a.beat(&mut cluster), ErrorCode::NONE);
+    assert_eq!(a.leave(&mut cluster, -1), ErrorCode::NONE);
+    let snapshot = cluster.engine.group_snapshot("g").unwrap();
+    assert_eq!((snapshot.state, snapshot.generation), (GroupState::PreparingRebalance, 2));
+    assert_eq!(describe(&mut cluster, "g").error_code, ErrorCode::GROUP_ID_NOT_FOUND.code());
+}
+
+#[test]
+fn a_group_stays_classic_when_it_cannot_be_understood_or_must_not_change() {
+    let check = |config: &[(&str, &str)], protocol_type: &str, metadata: &'static [u8]| {
+        let mut cluster = TestCluster::with_config(1, config).topic("t", 4, 1);
+        cluster.coordinator("g");
+        let joined = cluster.ask(3, JoinGroupRequest { protocol_type: protocol_type.into(), ..classic(metadata) });
+        assert_eq!(joined.error_code, 0);
+        assert_eq!(code(&mut cluster, join("a", &["t"])), ErrorCode::GROUP_ID_NOT_FOUND, "{config:?}");
+        assert_eq!(cluster.engine.group_snapshot("g").unwrap().members.len(), 1);
+    };
+    check(&[], "consumer", b"?");
+    check(&[], "connect", READS_T);
+    check(&[("group.consumer.migration.policy", "downgrade")], "consumer", READS_T);
+    check(&[("group.consumer.migration.policy", "disabled")], "consumer", READS_T);
+}
+
+#[test]
+fn what_is_wrong_with_a_classic_member_of_a_consumer_group_hurts_nobody_else() {
+    let mut cluster = TestCluster::with_config(1, &[("group.consumer.max.size", "2")]).topic("t", 4, 1);
+    cluster.coordinator("g");
+    let mut a = Client::join(&mut cluster, "a", &["t"]);
+    let mut check = |request: JoinGroupRequest, expected: ErrorCode| {
+        assert_eq!(ErrorCode::new(cluster.ask(3, request).error_code), expected);
+    };
+    check(classic(b"?"), ErrorCode::UNKNOWN_SERVER_ERROR);
+    check(
+        JoinGroupRequest { protocol_type: "connect".into(), ..classic(READS_T) },
+        ErrorCode::INCONSISTENT_GROUP_PROTOCOL,
+    );
+    check(JoinGroupRequest { protocols: Vec::new(), ..classic(READS_T) }, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
+    check(classic(READS_T), ErrorCode::NONE);
+    check(classic(READS_T), ErrorCode::GROUP_MAX_SIZE_REACHED);
+    assert_eq!(code(&mut cluster, join("c", &["t"])), ErrorCode::GROUP_MAX_SIZE_REACHED);
+    let heartbeat = |member_id: &str, generation_id| SyncGroupRequest {
+        group_id: "g".into(),
+        member_id: member_id.into(),
+        generation_id,
+        ..SyncGroupRequest::default()
+    };
+    assert_eq!(cluster.ask(3, heartbeat("a", 1)).error_code, ErrorCode::UNKNOWN_MEMBER_ID.code());
+    assert_eq!(a.beat(&mut cluster), ErrorCode::NONE);
+    assert_eq!(cluster.engine.group_snapshot("g").unwrap().members.len(), 2);
+}
+
+#[test]
+fn an_empty_group_is_whoever_comes_firsts() {
+    let mut cluster = cluster();
+    let a = Client::join(&mut cluster, "a", &["t"]);
+    assert_eq!(commit(&mut cluster, 9, "a", 1), ErrorCode::NONE);
+    assert_eq!(a.leave(&mut cluster, -1), ErrorCode::NONE);
+    let joined = cluster.ask(3, classic(READS_T));
+    assert_eq!((joined.error_code, joined.generation_id), (0, 1));
+    assert_eq!(cluster.engine.group_snapshot("g").unwrap().offsets.len(), 1);
+    // And a group that only has offsets becomes a consumer group.
+    cluster.pass_ms(i64::from(REBALANCE_MS) * 2);
+    let a = Client::join(&mut cluster, "a", &["t"]);
+    assert_eq!((a.epoch, a.owned.len()), (1, 4));
+    assert_eq!(cluster.engine.group_snapshot("g").unwrap().offsets.len(), 1);
+}
+
+#[test]
+fn settings_of_a_group_count_for_more_than_those_of_its_broker() {
+    let mut cluster = cluster();
+    let response = cluster.ask(1, join("a", &["t"]));
+    assert_eq!(response.heartbeat_interval_ms, 100);
+    let set = [("consumer.heartbeat.interval.ms", "7"), ("consumer.session.timeout.ms", "1000")];
+    let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    cluster.engine.state.settings.set_named(crate::config::ConfigKind::Group, "g", set.into());
+    let response = cluster.ask(1, join("a", &["t"]));
+    assert_eq!(response.heartbeat_interval_ms, 7);
+    cluster.pass_ms(1_000);
+    assert_eq!(state(&mut cluster), "Empty");
+}
+
+#[test]
+fn the_assignor_is_that_of_most_members() {
+    let mut cluster = cluster();
+    let with = |id: &str, name: &str| ConsumerGroupHeartbeatRequest {
+        server_assignor: Some(name.into()),
+        ..join(id, &["t", "u"])
+    };
+    let mut a = Client::join_with(&mut cluster, with("a", "range"));
+    assert_eq!(describe(&mut cluster, "g").assignor_name, "range");
+    let mut b = Client::join_with(&mut cluster, with("b", "range"));
+    settle(&mut cluster, &mut [&mut a, &mut b]);
+    let topics = |client: &Client| client.owned.iter().map(|(topic, _)| *topic).collect::<BTreeSet<_>>().len();
+    assert_eq!((topics(&a), topics(&b)), (2, 2));
 }

@@ -43,6 +43,8 @@ mod list_offsets;
 mod list_partition_reassignments;
 mod list_transactions;
 mod metadata;
+#[cfg(test)]
+mod mixed_group_tests;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;

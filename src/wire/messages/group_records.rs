@@ -83,11 +83,13 @@ message! {
         subscribed_topic_regex: Option<ByteString> [0..] nullable [0..],
         rebalance_timeout_ms: i32 [0..] = -1,
         server_assignor: Option<ByteString> [0..] nullable [0..],
-        @0 classic_member_metadata: Option<ClassicMemberMetadata> [0..] nullable [0..],
     }
 
-    /// Part of [`ConsumerGroupMemberMetadataValue`]: what a member of the classic protocol has said beside it.
-    nullable_struct ClassicMemberMetadata {
+    /// What a member of the classic protocol has said beside it.
+    ///
+    /// It is the field with tag 0 of [`ConsumerGroupMemberMetadataValue`], behind a byte that says whether it is there
+    /// (1) or null (0): a form that no other message has. Kafka takes the absence of the tag for an empty struct.
+    data ClassicMemberMetadata(versions 0..=0, flexible 0..) {
         session_timeout_ms: i32 [0..],
         supported_protocols: Vec<ClassicProtocol> [0..],
     }

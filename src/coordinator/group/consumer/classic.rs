@@ -287,7 +287,7 @@ fn check_generation(member: &ConsumerMember, generation: i32) -> Result<(), Refu
 }
 
 /// What a subscription says that its member owns.
-fn owned_by_name(subscription: &ConsumerProtocolSubscription, topics: &TopicsImage) -> Partitions {
+pub(super) fn owned_by_name(subscription: &ConsumerProtocolSubscription, topics: &TopicsImage) -> Partitions {
     let mut owned = Partitions::new();
     for row in &subscription.owned_partitions {
         if let Some(topic) = topics.get(&row.topic) {

@@ -1,8 +1,12 @@
 //! Groups that go from one protocol to the other while their members are in them.
 //!
-//! Source: KIP-848, `GroupMetadataManager.convertToConsumerGroup` and `convertToClassicGroup` of Apache Kafka.
+//! Source: KIP-848, `GroupMetadataManager.convertToConsumerGroup` and `convertToClassicGroup` of Apache Kafka. Differs:
+//! members take along what they have, where Kafka has them take what they should have (downgrade), or nothing if a
+//! rebalance of theirs was cut short (upgrade). When a group goes one way and the other at once, Kafka so gives a
+//! partition to a second member while the first still reads it.
 
 use super::ConsumerGroup;
+use super::classic::owned_by_name;
 use super::heartbeat::Consumers;
 use super::member::Classic;
 use super::member::ConsumerMember;
@@ -15,6 +19,7 @@ use crate::coordinator::Moment;
 use crate::coordinator::Refused;
 use crate::coordinator::group::CONSUMER;
 use crate::coordinator::group::ClassicGroup;
+use crate::coordinator::group::ClassicState;
 use crate::coordinator::group::Member;
 use crate::coordinator::group::assignor::Partitions;
 use crate::coordinator::group::of_consumer;
@@ -62,12 +67,14 @@ pub(crate) fn upgrade(
     let protocol = classic.protocol_name.clone().or_else(|| classic.select_protocol()).unwrap_or_default();
     let mut members = Vec::with_capacity(classic.members.len());
     let mut taken: BTreeSet<(Uuid, PartitionIndex)> = BTreeSet::new();
+    let mut owned = Vec::with_capacity(classic.members.len());
     for (member_id, member) in &classic.members {
         let wanted = subscription(&member.metadata(&protocol)).ok_or_else(|| refuse("a subscription is malformed"))?;
         let given = decode_assignment(&member.assignment).ok_or_else(|| refuse("an assignment is malformed"))?;
         if given.user_data.as_ref().is_some_and(|data| !data.is_empty()) {
             return Err(refuse("its assignor keeps data of its own in assignments"));
         }
+        owned.push(owned_by_name(&wanted, at.topics));
         members.push(ConsumerMember {
             epoch: classic.generation,
             previous_epoch: classic.generation,
@@ -83,6 +90,17 @@ pub(crate) fn upgrade(
             })),
             ..ConsumerMember::new(member_id)
         });
+    }
+    if classic.state != ClassicState::Stable {
+        // An assignment may have been taken back before everybody heard of it.
+        for (member, owned) in members.iter_mut().zip(owned) {
+            let assigned = Arc::make_mut(&mut member.assigned);
+            for (topic, index) in owned.into_iter().flat_map(|(topic, all)| all.into_iter().map(move |i| (topic, i))) {
+                if at.topics.has(topic, index) && taken.insert((topic, index)) {
+                    assigned.entry(topic).or_default().insert(index);
+                }
+            }
+        }
     }
     let names: BTreeSet<&Arc<str>> = members.iter().flat_map(|member| member.topics.iter()).collect();
     let hash = at.topics.hash_of(names.into_iter().map(|name| &**name));
@@ -143,12 +161,12 @@ impl Consumers<'_> {
         let mut targets = Vec::new();
         for member in group.members.values().filter(stays) {
             add(&mut classic, member);
-            targets.push((Arc::clone(&member.id), group.target(&member.id)));
+            targets.push((Arc::clone(&member.id), if prepare { member.held() } else { group.target(&member.id) }));
         }
         if let Some(joining) = joining {
             add(&mut classic, joining);
             let former = leaving.first().map_or(&joining.id, |member| &member.id);
-            targets.push((Arc::clone(&joining.id), group.target(former)));
+            targets.push((Arc::clone(&joining.id), if prepare { joining.held() } else { group.target(former) }));
         }
         classic.become_stable(group.epoch, self.at.timestamp);
         let protocol = classic.protocol_name.clone().unwrap_or_default();

@@ -3,16 +3,23 @@
 use crate::base::PartitionIndex;
 use crate::coordinator::ClientIdentity;
 use crate::coordinator::group::assignor::Partitions;
+use crate::wire::codec::Message;
+use crate::wire::codec::TaggedFields;
 use crate::wire::messages::group_records::ClassicMemberMetadata;
 use crate::wire::messages::group_records::ClassicProtocol;
 use crate::wire::messages::group_records::ConsumerGroupCurrentMemberAssignmentValue;
 use crate::wire::messages::group_records::ConsumerGroupMemberMetadataValue;
 use crate::wire::messages::group_records::TopicPartitions;
 use crate::wire::messages::join_group::JoinGroupRequestProtocol;
+use bytes::BufMut;
 use bytes::Bytes;
+use bytes::BytesMut;
 use bytestring::ByteString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// The tag of what a member of the classic protocol has said.
+const CLASSIC_TAG: u32 = 0;
 
 /// How far a member is on its way to what it should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +67,28 @@ impl Classic {
         let protocols = protocols.iter();
         let protocols = protocols.map(|row| ((*row.name).into(), Bytes::copy_from_slice(&row.metadata)));
         Self { session_timeout_ms, protocols: protocols.collect() }
+    }
+
+    /// A byte that says that it is there, and what it is.
+    fn to_tagged(&self) -> Bytes {
+        let value = ClassicMemberMetadata {
+            session_timeout_ms: self.session_timeout_ms,
+            supported_protocols: self.protocols.iter().map(to_protocol).collect(),
+            ..ClassicMemberMetadata::default()
+        };
+        let mut bytes = BytesMut::new();
+        bytes.put_u8(1);
+        // Its texts came in a request, where they had to be as short.
+        bytes.put(value.to_bytes(0).unwrap_or_default());
+        bytes.freeze()
+    }
+
+    fn of_tagged(bytes: &Bytes) -> Option<Self> {
+        let rest = bytes.strip_prefix(&[1])?;
+        let value = ClassicMemberMetadata::from_bytes(Bytes::copy_from_slice(rest), 0).ok()?;
+        let protocols = value.supported_protocols.iter();
+        let protocols = protocols.map(|row| ((*row.name).into(), row.metadata.clone())).collect();
+        Some(Self { session_timeout_ms: value.session_timeout_ms, protocols })
     }
 
     /// The protocol it likes best.
@@ -118,6 +147,18 @@ impl ConsumerMember {
         self.state == MemberState::Stable && self.epoch == epoch
     }
 
+    /// What it may be reading: what it has, and what it has been told to give up.
+    pub(crate) fn held(&self) -> Arc<Partitions> {
+        if self.revoking.is_empty() {
+            return Arc::clone(&self.assigned);
+        }
+        let mut held = Partitions::clone(&self.assigned);
+        for (topic, indexes) in self.revoking.iter() {
+            held.entry(*topic).or_default().extend(indexes);
+        }
+        Arc::new(held)
+    }
+
     /// Goes on to an epoch, or stays in it: the one before is the one it comes from.
     pub(crate) fn move_to(&mut self, epoch: i32) {
         self.previous_epoch = self.epoch;
@@ -126,6 +167,8 @@ impl ConsumerMember {
 
     pub(super) fn to_metadata(&self) -> ConsumerGroupMemberMetadataValue {
         let optional = |text: &Option<Arc<str>>| text.as_deref().map(ByteString::from);
+        let mut tagged = TaggedFields::default();
+        tagged.push(CLASSIC_TAG, self.classic.as_deref().map_or_else(|| Bytes::from_static(&[0]), Classic::to_tagged));
         ConsumerGroupMemberMetadataValue {
             instance_id: optional(&self.instance_id),
             rack_id: optional(&self.rack_id),
@@ -135,12 +178,7 @@ impl ConsumerMember {
             subscribed_topic_regex: Some((*self.regex).into()),
             rebalance_timeout_ms: self.rebalance_timeout_ms,
             server_assignor: optional(&self.assignor),
-            classic_member_metadata: self.classic.as_deref().map(|classic| ClassicMemberMetadata {
-                session_timeout_ms: classic.session_timeout_ms,
-                supported_protocols: classic.protocols.iter().map(to_protocol).collect(),
-                ..ClassicMemberMetadata::default()
-            }),
-            ..ConsumerGroupMemberMetadataValue::default()
+            unknown_tagged_fields: tagged,
         }
     }
 
@@ -154,11 +192,8 @@ impl ConsumerMember {
         self.regex = value.subscribed_topic_regex.as_deref().unwrap_or_default().into();
         self.rebalance_timeout_ms = value.rebalance_timeout_ms;
         self.assignor = optional(&value.server_assignor);
-        self.classic = value.classic_member_metadata.as_ref().map(|classic| {
-            let protocols = classic.supported_protocols.iter();
-            let protocols = protocols.map(|row| ((*row.name).into(), row.metadata.clone())).collect();
-            Arc::new(Classic { session_timeout_ms: classic.session_timeout_ms, protocols })
-        });
+        let tagged = value.unknown_tagged_fields.iter().find(|(tag, _)| *tag == CLASSIC_TAG);
+        self.classic = tagged.and_then(|(_, bytes)| Classic::of_tagged(bytes)).map(Arc::new);
     }
 
     pub(super) fn to_assignment(&self) -> ConsumerGroupCurrentMemberAssignmentValue {

@@ -166,3 +166,64 @@ fn value_of(value: Option<&impl Message>) -> Result<Option<Bytes>, EncodeError> 
 fn read<M: Message>(value: Option<&Bytes>) -> Result<Option<M>, DecodeError> {
     value.and_then(split_version).map(|(version, body)| M::from_bytes(body, version)).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coordinator::CoordinatorRecord;
+    use crate::coordinator::group::consumer::member::Classic;
+    use std::sync::Arc;
+
+    fn bytes(hex: &str) -> Bytes {
+        let digits: Vec<u8> = hex.chars().map(|digit| u8::try_from(digit.to_digit(16).unwrap()).unwrap()).collect();
+        digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect::<Vec<u8>>().into()
+    }
+
+    /// Keys and values that Kafka 4.2.1 wrote into `__consumer_offsets` for two members of librdkafka.
+    #[test]
+    fn records_have_kafkas_bytes() {
+        let check = |key: &str, value: Option<&str>, group: &str| {
+            let (key, value) = (bytes(key), value.map(bytes));
+            let decoded = CoordinatorRecord::decode(&key, value.as_ref()).unwrap().unwrap();
+            assert_eq!(decoded.encode().unwrap(), (key, value), "{decoded:?}");
+            let CoordinatorRecord::Consumer { group: of, record } = decoded else { panic!("{decoded:?}") };
+            assert_eq!(of, group);
+            record
+        };
+        check("000300036e6577", Some("000000000001010008abf47d71ad76cfe6"), "new");
+        check("000300036e6577", None, "new");
+        check("000400036e6577", None, "new");
+        check("000600036e6577", Some("00000000000100"), "new");
+        let member = "6e6577001655476b585336365551782b786c39674a724f4a7a6b77";
+        let topic = "6273bfc29d0846f6918d3c1a4e365e91";
+        let target = format!("000002{topic}0300000000000000010000");
+        check(&format!("00070003{member}"), Some(&target), "new");
+        let current = format!("000000000001000000000002{topic}0500000000000000010000000200000003000100");
+        let record = check(&format!("00080003{member}"), Some(&current), "new");
+        let ConsumerRecord::Current(id, Some(value)) = record else { panic!("{record:?}") };
+        assert_eq!((id.as_str(), value.member_epoch), ("UGkXS66UQx+xl9gJrOJzkw", 1));
+        assert_eq!(value.assigned_partitions[0].partitions, [0, 1, 2, 3]);
+        check(&format!("00080003{member}"), None, "new");
+        let regex = "0000020378310000000000000035000001a1fcbe8e0c00";
+        check("0010000572656765780006285e782e2a29", Some(regex), "regex");
+    }
+
+    #[test]
+    fn a_member_has_kafkas_bytes() {
+        let key = bytes("000500036e6577001655476b585336365551782b786c39674a724f4a7a6b77");
+        let value = bytes("000000000872646b61666b610b2f3132372e302e302e3102027401000493e00001000100");
+        let (_, record) = ConsumerRecord::decode(5, key.slice(2..), Some(&value)).unwrap().unwrap();
+        let ConsumerRecord::Member(id, Some(read)) = &record else { panic!("{record:?}") };
+        let mut member = ConsumerMember::new(id);
+        member.take_metadata(read);
+        assert_eq!((&*member.client.client_id, &*member.client.host), ("rdkafka", "/127.0.0.1"));
+        assert_eq!((member.rebalance_timeout_ms, &*member.regex, &member.classic), (300_000, "", &None));
+        assert_eq!(ConsumerRecord::member(&member).encode("new").unwrap(), (key, Some(value)));
+        // What a member of the classic protocol has said beside it comes back too.
+        let protocols = vec![("range".into(), Bytes::from_static(&[1, 2]))];
+        member.classic = Some(Arc::new(Classic { session_timeout_ms: 5, protocols }));
+        let mut other = ConsumerMember::new(id);
+        other.take_metadata(&member.to_metadata());
+        assert_eq!(other, member);
+    }
+}
