@@ -32,7 +32,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("streams", "base config client"),
     ("gateway", "base net server client"),
     ("strategy", "base wire fault check"),
-    ("sim", "base wire config net fault journal check broker client server"),
+    ("sim", "base wire config net log fault journal check broker client server"),
     ("control", "base wire net journal server"),
     ("cli", "base wire config check net fault journal broker client server streams gateway strategy sim control"),
     // Chapters of prose; their examples are users like any other.
