@@ -1,9 +1,9 @@
 //! Groups that go from one protocol to the other while their members are in them.
 //!
 //! Source: KIP-848, `GroupMetadataManager.convertToConsumerGroup` and `convertToClassicGroup` of Apache Kafka. Differs:
-//! members take along what they have, where Kafka has them take what they should have (downgrade), or nothing if a
-//! rebalance of theirs was cut short (upgrade). When a group goes one way and the other at once, Kafka so gives a
-//! partition to a second member while the first still reads it.
+//! members take along what they have. In Kafka, members of a downgraded group take what they should have, and of an
+//! upgraded one what they were last assigned, not what they said that they own; when one follows the other, or follows
+//! a cooperative rebalance at once, a partition so gets a second member while the first still reads it.
 
 use super::ConsumerGroup;
 use super::classic::owned_by_name;
@@ -19,7 +19,6 @@ use crate::coordinator::Moment;
 use crate::coordinator::Refused;
 use crate::coordinator::group::CONSUMER;
 use crate::coordinator::group::ClassicGroup;
-use crate::coordinator::group::ClassicState;
 use crate::coordinator::group::Member;
 use crate::coordinator::group::assignor::Partitions;
 use crate::coordinator::group::of_consumer;
@@ -91,14 +90,12 @@ pub(crate) fn upgrade(
             ..ConsumerMember::new(member_id)
         });
     }
-    if classic.state != ClassicState::Stable {
-        // An assignment may have been taken back before everybody heard of it.
-        for (member, owned) in members.iter_mut().zip(owned) {
-            let assigned = Arc::make_mut(&mut member.assigned);
-            for (topic, index) in owned.into_iter().flat_map(|(topic, all)| all.into_iter().map(move |i| (topic, i))) {
-                if at.topics.has(topic, index) && taken.insert((topic, index)) {
-                    assigned.entry(topic).or_default().insert(index);
-                }
+    // What a cooperative member has not given up yet is nobody's in the last assignment, or that was taken back already.
+    for (member, owned) in members.iter_mut().zip(owned) {
+        let assigned = Arc::make_mut(&mut member.assigned);
+        for (topic, index) in owned.into_iter().flat_map(|(topic, all)| all.into_iter().map(move |i| (topic, i))) {
+            if at.topics.has(topic, index) && taken.insert((topic, index)) {
+                assigned.entry(topic).or_default().insert(index);
             }
         }
     }
