@@ -704,3 +704,61 @@ async fn whatever_happens_every_partition_has_one_owner_in_the_end() {
         }
     }
 }
+
+/// Against a real Kafka, whose address is in `KAFKA_BOOTSTRAP`: `cargo test --test it real_kafka -- --ignored`.
+#[tokio::test]
+#[ignore = "needs a real Kafka: `.ci/run kafka` starts one and runs this"]
+async fn groups_of_a_real_kafka_are_joined() {
+    let servers = std::env::var("KAFKA_BOOTSTRAP").expect("KAFKA_BOOTSTRAP says where the Kafka is");
+    let client = Client::connect(&servers).await.unwrap();
+    let topic = format!("rehearsal-groups-{}", std::process::id());
+    client.admin().create_topic(NewTopic::new(topic.as_str()).partitions(4)).await.unwrap();
+    let producer = client.producer().build();
+    let write = async |values: std::ops::Range<i32>| {
+        for value in values {
+            let record = ProducerRecord::new(topic.as_str()).partition(value % 4).value(value.to_string());
+            producer.send(record).await.unwrap();
+        }
+    };
+    for (number, (way, settings)) in ways().into_iter().enumerate() {
+        let group = format!("{topic}-{number}");
+        let join = async |pattern: bool| {
+            let client = Client::connect(&servers).await.unwrap();
+            let builder = client.consumer().group_id(group.as_str()).auto_offset_reset(OffsetReset::Latest);
+            let builder = builder.heartbeat_interval(Duration::from_millis(200));
+            let mut consumer = settings(builder).build();
+            match pattern {
+                true => consumer.subscribe_pattern(&format!("{topic}.?")).unwrap(),
+                false => consumer.subscribe([&topic]).unwrap(),
+            }
+            consumer
+        };
+        let (mut one, mut two) = (join(true).await, join(false).await);
+        for _ in 0..60 {
+            tokio::join!(drain(&mut one, 500), drain(&mut two, 500));
+            if indexes(&one).len() == 2 && indexes(&two).len() == 2 {
+                break;
+            }
+        }
+        let all: BTreeSet<i32> = indexes(&one).into_iter().chain(indexes(&two)).collect();
+        assert_eq!(all.len(), 4, "{way} {:?} {:?}", indexes(&one), indexes(&two));
+        write(0..40).await;
+        let (ones, twos) = tokio::join!(drain(&mut one, 2_000), drain(&mut two, 2_000));
+        assert_eq!((ones.len(), twos.len()), (20, 20), "{way}");
+        two.close().await.unwrap();
+        for _ in 0..60 {
+            drain(&mut one, 500).await;
+            if indexes(&one).len() == 4 {
+                break;
+            }
+        }
+        assert_eq!(indexes(&one), [0, 1, 2, 3], "{way}");
+        one.commit().await.unwrap();
+        let partitions = one.assignment();
+        let committed = one.committed(&partitions).await.unwrap();
+        let positions = committed.values().map(|committed| committed.as_ref().unwrap().offset.0);
+        assert_eq!(positions.sum::<i64>(), i64::try_from(40 * (number + 1)).unwrap(), "{way}");
+        one.close().await.unwrap();
+    }
+    client.admin().delete_topics([topic]).await.unwrap().all().unwrap();
+}

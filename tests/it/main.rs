@@ -10,6 +10,7 @@ mod group_admin;
 mod groups;
 mod hostile;
 mod journal;
+mod mixed;
 mod peer;
 mod replication;
 mod scenarios_txn;
