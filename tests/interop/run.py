@@ -40,6 +40,8 @@ MATRIX = ["4.1", "3.9", "2.8", "1.1", "0.11"]
 # What a client is too new or too old for. Said here so that a skipped run is visible in a diff.
 CANNOT = {("java", "0.11"): "Kafka's clients from 4.0 on need a broker of 2.1 or newer",
           ("java", "1.1"): "Kafka's clients from 4.0 on need a broker of 2.1 or newer",
+          **{(client, release): "librdkafka ends with a double free where a broker lacks the requests for groups"
+             for client in ("groups", "group-admin") for release in ("1.1", "0.11")},
           **{("wire", release): "its requests have versions of the newest release" for release in MATRIX}}
 
 
@@ -76,6 +78,8 @@ CLIENTS = {
     "java": java,
     "rdkafka": rdkafka,
     "wire": lambda: python("wire_scenario.py"),
+    "groups": lambda: python("groups.py"),
+    "group-admin": lambda: python("group_admin_scenario.py"),
 }
 
 

@@ -77,7 +77,9 @@ class Confluent:
             self.consumer.close()
 
     def groups(self):
-        return sorted((group.group_id, group.state.name) for group in self.admin.list_consumer_groups().result(10).valid)
+        listed = self.admin.list_consumer_groups().result(10).valid
+        # Others may have groups of their own.
+        return sorted((group.group_id, group.state.name) for group in listed if group.group_id.startswith("confluent-"))
 
     def offsets(self, group):
         from confluent_kafka import ConsumerGroupTopicPartitions
@@ -111,18 +113,19 @@ class KafkaPython:
         from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
         assignor = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}[strategy]
-        return KafkaPython.Member(
-            KafkaConsumer(
-                "kg",
-                bootstrap_servers=self.servers,
-                group_id=f"python-{strategy}",
-                auto_offset_reset="earliest",
-                enable_auto_commit=False,
-                partition_assignment_strategy=[assignor],
-                session_timeout_ms=6000,
-                heartbeat_interval_ms=100,
-            )
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.servers,
+            group_id=f"python-{strategy}",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            partition_assignment_strategy=[assignor],
+            session_timeout_ms=6000,
+            heartbeat_interval_ms=100,
         )
+        # A leader that joins before it knows the topic assigns nothing, joins again, and sometimes stands still for good.
+        wait_for(lambda: consumer.partitions_for_topic("kg"), "the topic's partitions")
+        consumer.subscribe(["kg"])
+        return KafkaPython.Member(consumer)
 
     class Member:
         def __init__(self, consumer):
