@@ -318,6 +318,10 @@ impl State {
                     let message = format!("broker {broker} leads, and a leader is always in sync");
                     return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
                 }
+                if isr == [*broker] {
+                    let message = format!("broker {broker} is the last one in sync");
+                    return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
+                }
                 self.replication.kept_out.insert(replica_key(*broker));
                 let isr: Vec<BrokerId> = isr.into_iter().filter(|id| id != broker).collect();
                 self.set_isr(now, key, &isr);
@@ -325,6 +329,10 @@ impl State {
             PartitionAction::ExpandIsr { broker } => {
                 if log.replica(*broker).is_none() {
                     return Err(no_replica(*broker));
+                }
+                if log.leader() == BrokerId::NONE {
+                    let message = "without a leader nobody says who is in sync";
+                    return Err(Refusal::new(ErrorCode::LEADER_NOT_AVAILABLE, message));
                 }
                 self.replication.kept_out.remove(&replica_key(*broker));
                 if !isr.contains(broker) {

@@ -51,6 +51,8 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
 #[cfg(test)]
+mod replication_model;
+#[cfg(test)]
 mod replication_tests;
 mod sync_group;
 #[cfg(test)]
