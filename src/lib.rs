@@ -38,6 +38,7 @@
 //! | [`guide`] | chapters: how it is built, how it is deterministic, how it differs from Kafka, groups, other languages |
 //! | [`broker`] | the engine: all brokers as one state machine without clock, socket or task |
 //! | [`log`], [`metadata`], [`config`] | what it is made of: partition logs, topics and replicas, configuration as data |
+//! | [`fault`] | what can go wrong with requests, as data; [a chapter](guide::faults) shows each |
 //! | [`journal`] | what happened, as data |
 //! | [`check`] | histories and the checker: what was lost, doubled, reordered or seen too early, with its witness |
 //! | [`wire`], [`net`] | messages, record batches, frames; byte streams over TCP or in memory |
@@ -48,6 +49,7 @@
 //! | | |
 //! |---|---|
 //! | `compression` (default) | gzip, snappy, lz4 and zstd, in pure Rust |
+//! | `toml` | fault plans in TOML; in JSON they need no feature |
 //! | `zstd-c` | zstd by the C library |
 //! | `proptest` | strategies for messages |
 //! | `cli` | the program `rehearsal`: a cluster for tests in other languages |

@@ -415,7 +415,7 @@ impl Engine {
                 self.journal.record(now, event);
             }
             let Some(watch) = self.state.take_touched() else {
-                if self.run_released(now) {
+                if self.run_released(now) || self.advance_plans(now) {
                     continue;
                 }
                 return;

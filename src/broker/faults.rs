@@ -11,6 +11,7 @@
 use super::api;
 use super::engine::Engine;
 use super::outcome::RequestContext;
+use super::plans::Plans;
 use crate::base::ConnectionId;
 use crate::base::ErrorCode;
 use crate::base::Instant;
@@ -24,6 +25,7 @@ use crate::fault::FaultId;
 use crate::fault::FaultReport;
 use crate::fault::Faults;
 use crate::fault::Known;
+use crate::fault::PlannedCommand;
 use crate::fault::RowMatch;
 use crate::fault::Stage;
 use crate::fault::Subject;
@@ -54,6 +56,8 @@ pub(super) struct FaultLayer {
     released: VecDeque<FaultId>,
     /// Connections on which no request is read until then.
     muted: BTreeMap<ConnectionId, Instant>,
+    /// The commands of plans.
+    pub(super) plans: Plans,
     next: u64,
 }
 
@@ -107,6 +111,7 @@ impl FaultLayer {
             held: VecDeque::new(),
             released: VecDeque::new(),
             muted: BTreeMap::new(),
+            plans: Plans::default(),
             next: 0,
         }
     }
@@ -118,7 +123,22 @@ impl FaultLayer {
 
     /// When [`Engine::run_delayed`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.delayed.keys().next().map(|(at, _)| *at)
+        [self.delayed.keys().next().map(|(at, _)| *at), self.plans.deadline()].into_iter().flatten().min()
+    }
+
+    /// Counts a command of a plan among the faults.
+    pub(super) fn add_command(&mut self, planned: &PlannedCommand) -> FaultId {
+        self.rules.add_command(planned)
+    }
+
+    /// Notes that a command has been given.
+    pub(super) fn command_fired(&mut self, id: FaultId, now: Instant) {
+        self.rules.command_fired(id, now);
+    }
+
+    /// When the fault or command of this name has fired first.
+    pub(super) fn first_fired(&self, name: &str) -> Option<Instant> {
+        self.rules.first_fired(name)
     }
 
     /// Forgets all that waits on a connection that has ended.
@@ -162,6 +182,14 @@ impl Engine {
         heal_at: Option<Instant>,
         to_come: &[String],
     ) -> Result<FaultId, FaultError> {
+        self.check_served(&fault)?;
+        let text = fault.to_string();
+        let id = self.faults.rules.inject(fault, heal_at, to_come)?;
+        self.note(now, || format!("inject {text}"));
+        Ok(id)
+    }
+
+    pub(super) fn check_served(&self, fault: &Fault) -> Result<(), FaultError> {
         if let Some(api) = fault.api() {
             let Some(served) = api::served(self.state.release(), api) else {
                 return Err(FaultError::NotServed { api, served: "no broker of this release has it".to_owned() });
@@ -170,17 +198,18 @@ impl Engine {
                 return Err(FaultError::NotServed { api, served: format!("versions {served}, not {wanted}") });
             }
         }
-        let text = fault.to_string();
-        let id = self.faults.rules.inject(fault, heal_at, to_come)?;
-        self.note(now, || format!("inject {text}"));
-        Ok(id)
+        Ok(())
     }
 
     /// Ends a fault; what it holds goes on.
     pub fn end_fault(&mut self, now: Instant, id: FaultId) {
+        if !self.faults.rules.is_in_force(id) {
+            return;
+        }
         if let Some(report) = self.faults.rules.report(id) {
             self.note(now, || format!("end {}", report.name));
         }
+        self.faults.plans.cancel(id);
         self.faults.rules.end(id);
         self.release_fault(now, id);
     }
@@ -260,8 +289,19 @@ impl Engine {
                 corrupt_request(&mut request, &decision.rows, |id| self.state.topic_name(id));
                 self.handle(ctx, request);
             }
+            Action::Command(command) => {
+                self.carry_out(ctx.now, &command, None);
+                // The request may have been on its way to a broker that is dead now.
+                if !self.is_closing(ctx.connection) {
+                    self.handle(ctx, request);
+                }
+            }
             _ => self.handle(ctx, request),
         }
+    }
+
+    fn is_closing(&self, connection: ConnectionId) -> bool {
+        self.connections.get(&connection).is_none_or(|known| known.closing)
     }
 
     fn act_later(&mut self, ctx: RequestContext, request: Request, decision: Decision) {
@@ -413,6 +453,12 @@ impl Engine {
                         self.faults.rules.take_back(decision.id);
                     }
                 }
+                Action::Command(command) => {
+                    self.carry_out(now, command, None);
+                    if self.is_closing(connection) {
+                        return self.note_unanswered(now, connection);
+                    }
+                }
                 Action::Throttle { ms } => {
                     response = throttled(&response, api_version, *ms).unwrap_or(response);
                     self.faults.muted.insert(connection, now.plus_ms((*ms).into()));
@@ -438,7 +484,7 @@ impl Engine {
 
     /// Goes on with what was delayed until `now`.
     pub(super) fn run_delayed(&mut self, now: Instant) {
-        while self.faults.deadline().is_some_and(|at| at <= now) {
+        while self.faults.delayed.keys().next().is_some_and(|(at, _)| *at <= now) {
             if let Some((_, kept)) = self.faults.delayed.pop_first() {
                 self.go_on(now, kept);
             }
@@ -458,7 +504,7 @@ impl Engine {
 
     fn go_on(&mut self, now: Instant, kept: Kept) {
         let timestamp = self.state.timestamp(now);
-        if self.connections.get(&kept.connection()).is_none_or(|known| known.closing) {
+        if self.is_closing(kept.connection()) {
             return;
         }
         match kept {

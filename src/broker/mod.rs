@@ -27,6 +27,7 @@ mod group_snapshot;
 mod leadership;
 mod links;
 mod outcome;
+mod plans;
 mod purgatory;
 mod reassignment;
 mod release;

@@ -3,6 +3,8 @@
 use super::error::FaultError;
 use super::error::code_named;
 use super::matching::Matching;
+use super::target::Target;
+use crate::base::Command;
 use crate::base::ErrorCode;
 use crate::base::Rng;
 use std::fmt;
@@ -66,6 +68,8 @@ pub enum Action {
         /// How large a piece is.
         bytes: usize,
     },
+    /// Something is done to the cluster; the request goes on, or its answer.
+    Command(Command<Target>),
     /// The answer says that the client is throttled for so long, and the broker reads no further request until then.
     Throttle {
         /// How long.
@@ -193,6 +197,7 @@ impl fmt::Display for Action {
             Self::CorruptRecords => f.write_str("corrupt records"),
             Self::Slow { bytes_per_second } => write!(f, "{bytes_per_second} bytes per second"),
             Self::Chunks { bytes } => write!(f, "chunks of {bytes} bytes"),
+            Self::Command(command) => write!(f, "{command}"),
             Self::Throttle { ms } => write!(f, "throttle {ms} ms"),
         }
     }

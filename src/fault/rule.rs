@@ -9,6 +9,7 @@ use super::error::FaultError;
 use super::matching::Matching;
 use super::target::Target;
 use super::target::World;
+use crate::base::Command;
 use crate::base::ConnectionId;
 use crate::base::ErrorCode;
 use crate::wire::ApiKey;
@@ -315,6 +316,12 @@ impl Fault {
         self.action(Action::Chunks { bytes })
     }
 
+    /// Does something to the cluster: before the request is handled, or, after [`Fault::after_applied`], before its
+    /// answer is sent.
+    pub fn command(self, command: Command<Target>) -> Self {
+        self.action(Action::Command(command))
+    }
+
     /// Throttles the client, as a quota does.
     pub fn throttle(self, time: Duration) -> Self {
         self.action(Action::Throttle { ms: u32::try_from(time.as_millis()).unwrap_or(u32::MAX) })
@@ -323,6 +330,11 @@ impl Fault {
     /// The API, if it is about one.
     pub fn api(&self) -> Option<ApiKey> {
         self.on.api
+    }
+
+    /// The fault that must have fired before it.
+    pub(crate) fn waits_for(&self) -> Option<&str> {
+        self.trigger.after.as_deref()
     }
 
     /// The versions that it is about, if not all.

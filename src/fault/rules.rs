@@ -4,6 +4,7 @@ use super::action::Action;
 use super::action::Stage;
 use super::error::FaultError;
 use super::error::nearest;
+use super::plan::PlannedCommand;
 use super::rows::RowMatch;
 use super::rule::Fault;
 use super::subject::Subject;
@@ -58,6 +59,8 @@ pub struct FaultReport {
     pub fired: u64,
     /// Which ones; the first thousand.
     pub fired_on: Vec<Firing>,
+    /// When it fired first.
+    pub first: Option<Instant>,
     /// Whether it is over.
     pub ended: bool,
 }
@@ -72,6 +75,13 @@ pub(crate) struct Decision {
     /// How long, if the action is a delay.
     pub(crate) delay: Duration,
     pub(crate) rows: RowMatch,
+}
+
+/// A command of a plan.
+struct Given {
+    name: String,
+    text: String,
+    at: Option<Instant>,
 }
 
 struct Rule {
@@ -90,7 +100,9 @@ pub(crate) struct Faults {
     rules: BTreeMap<FaultId, Rule>,
     /// Those that can still fire, by API and in order of injection.
     by_api: BTreeMap<Option<ApiKey>, Vec<FaultId>>,
-    ended: VecDeque<FaultReport>,
+    /// Commands of plans, counted like faults.
+    commands: BTreeMap<FaultId, Given>,
+    ended: VecDeque<(FaultId, FaultReport)>,
     names: BTreeMap<String, u64>,
     clients: Vec<String>,
     next: u64,
@@ -99,7 +111,8 @@ pub(crate) struct Faults {
 impl Faults {
     pub(crate) fn new(seed: Seed) -> Self {
         let (rules, by_api, ended) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
-        Self { seed, rules, by_api, ended, names: BTreeMap::new(), clients: Vec::new(), next: 0 }
+        let commands = BTreeMap::new();
+        Self { seed, rules, by_api, commands, ended, names: BTreeMap::new(), clients: Vec::new(), next: 0 }
     }
 
     /// Whether no request can be hit.
@@ -138,8 +151,9 @@ impl Faults {
     /// Ends a fault; its report is kept.
     pub(crate) fn end(&mut self, id: FaultId) {
         self.retire(id);
-        if let Some(rule) = self.rules.remove(&id) {
-            self.ended.push_back(FaultReport { ended: true, ..rule.report() });
+        let report = self.rules.remove(&id).map(|rule| rule.report());
+        if let Some(report) = report.or_else(|| self.commands.remove(&id).map(|given| given.report())) {
+            self.ended.push_back((id, FaultReport { ended: true, ..report }));
             if self.ended.len() > KEPT_MAX {
                 self.ended.pop_front();
             }
@@ -225,24 +239,58 @@ impl Faults {
         }
     }
 
+    /// Counts a command of a plan among the faults.
+    pub(crate) fn add_command(&mut self, planned: &PlannedCommand) -> FaultId {
+        let id = FaultId(self.next);
+        self.next += 1;
+        let text = planned.to_string();
+        let name = planned.name.clone().unwrap_or_else(|| text.clone());
+        self.commands.insert(id, Given { name, text, at: None });
+        id
+    }
+
+    /// Notes that a command has been given.
+    pub(crate) fn command_fired(&mut self, id: FaultId, now: Instant) {
+        if let Some(given) = self.commands.get_mut(&id) {
+            given.at = Some(now);
+        }
+    }
+
+    /// When the fault or command of this name has fired first.
+    pub(crate) fn first_fired(&self, name: &str) -> Option<Instant> {
+        let rules = self.rules.values().filter(|rule| &*rule.name == name);
+        let rules = rules.filter_map(|rule| rule.fired_on.first().map(|firing| firing.at));
+        let commands = self.commands.values().filter(|given| given.name == name).filter_map(|given| given.at);
+        let ended = self.ended.iter().filter(|(_, report)| report.name == name).filter_map(|(_, report)| report.first);
+        rules.chain(commands).chain(ended).min()
+    }
+
     fn has_fired(&self, name: &str) -> bool {
-        self.rules.values().any(|rule| &*rule.name == name && rule.fired > 0)
-            || self.ended.iter().any(|report| report.name == name && report.fired > 0)
+        self.first_fired(name).is_some()
     }
 
-    /// What has become of a fault that is in force.
+    /// What has become of a fault or command.
     pub(crate) fn report(&self, id: FaultId) -> Option<FaultReport> {
-        self.rules.get(&id).map(Rule::report)
+        let rule = self.rules.get(&id).map(Rule::report);
+        let command = || self.commands.get(&id).map(Given::report);
+        let ended = || self.ended.iter().find(|(ended, _)| *ended == id).map(|(_, report)| report.clone());
+        rule.or_else(command).or_else(ended)
     }
 
-    /// How often a fault that is in force has fired.
+    /// Whether a fault or command is in force.
+    pub(crate) fn is_in_force(&self, id: FaultId) -> bool {
+        self.rules.contains_key(&id) || self.commands.contains_key(&id)
+    }
+
+    /// How often a fault or command has fired.
     pub(crate) fn fired(&self, id: FaultId) -> Option<u64> {
-        self.rules.get(&id).map(|rule| rule.fired)
+        self.rules.get(&id).map(|rule| rule.fired).or_else(|| self.report(id).map(|report| report.fired))
     }
 
     /// What has become of all faults: those that have ended, then those in force.
     pub(crate) fn reports(&self) -> Vec<FaultReport> {
-        self.ended.iter().cloned().chain(self.rules.values().map(Rule::report)).collect()
+        let ended = self.ended.iter().map(|(_, report)| report.clone());
+        ended.chain(self.rules.values().map(Rule::report)).chain(self.commands.values().map(Given::report)).collect()
     }
 }
 
@@ -298,6 +346,21 @@ impl Rule {
             seen: self.seen,
             fired: self.fired,
             fired_on: self.fired_on.clone(),
+            first: self.fired_on.first().map(|firing| firing.at),
+            ended: false,
+        }
+    }
+}
+
+impl Given {
+    fn report(&self) -> FaultReport {
+        FaultReport {
+            name: self.name.clone(),
+            fault: self.text.clone(),
+            seen: 1,
+            fired: u64::from(self.at.is_some()),
+            fired_on: Vec::new(),
+            first: self.at,
             ended: false,
         }
     }

@@ -3,6 +3,7 @@
 use super::action::Action;
 use super::action::Stage;
 use super::condition::Condition;
+use super::error::FaultError;
 use super::error::api_named;
 use super::matching::Matching;
 use super::rows::RowMatch;
@@ -20,6 +21,8 @@ use serde::de;
 use serde::ser;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -123,8 +126,17 @@ impl Serialize for Matching {
 
 impl<'de> Deserialize<'de> for Matching {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = WrittenMatching::deserialize(deserializer)?;
-        let matching = Self {
+        let read = |written: WrittenMatching| {
+            let matching = Self::of(written);
+            matching.check().map(|()| matching)
+        };
+        deserializer.deserialize_map(Checked(read, PhantomData))
+    }
+}
+
+impl Matching {
+    fn of(written: WrittenMatching) -> Self {
+        Self {
             api: written.api.map(|api| api.0),
             versions: written.versions.map(|(min, max)| Versions::new(min, max)),
             broker: written.broker,
@@ -141,9 +153,7 @@ impl<'de> Deserialize<'de> for Matching {
             producer_id: written.producer_id,
             fields: written.fields.into_iter().collect(),
             predicates: Vec::new(),
-        };
-        matching.check().map_err(de::Error::custom)?;
-        Ok(matching)
+        }
     }
 }
 
@@ -177,8 +187,17 @@ impl Serialize for Fault {
 
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = WrittenFault::deserialize(deserializer)?;
-        let fault = Self {
+        let read = |written: WrittenFault| {
+            let fault = Self::of(written);
+            fault.check().map(|()| fault)
+        };
+        deserializer.deserialize_map(Checked(read, PhantomData))
+    }
+}
+
+impl Fault {
+    fn of(written: WrittenFault) -> Self {
+        Self {
             name: written.name,
             on: written.on,
             trigger: Trigger {
@@ -195,8 +214,22 @@ impl<'de> Deserialize<'de> for Fault {
             },
             stage: written.stage,
             action: Some(written.action),
-        };
-        fault.check().map_err(de::Error::custom)?;
-        Ok(fault)
+        }
+    }
+}
+
+/// Reads an object and checks it before its end, so that an error is said to be where the object is.
+struct Checked<W, F>(F, PhantomData<W>);
+
+impl<'de, W: Deserialize<'de>, T, F: FnOnce(W) -> Result<T, FaultError>> de::Visitor<'de> for Checked<W, F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        let written = W::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        (self.0)(written).map_err(de::Error::custom)
     }
 }

@@ -11,6 +11,9 @@ pub mod determinism {}
 #[doc = include_str!("differences.md")]
 pub mod differences {}
 
+#[doc = include_str!("faults.md")]
+pub mod faults {}
+
 #[doc = include_str!("groups.md")]
 pub mod groups {}
 

@@ -5,6 +5,7 @@ mod client;
 mod cluster;
 mod endings;
 mod expectations;
+mod fault_plans;
 mod faults;
 mod group_admin;
 mod groups;
