@@ -57,6 +57,8 @@ mod replication_tests;
 mod sync_group;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod txn_model;
 mod txn_offset_commit;
 #[cfg(test)]
 mod txn_tests;

@@ -7,7 +7,10 @@ use crate::base::ProducerEpoch;
 use crate::base::ProducerId;
 use crate::broker::TransactionAction;
 use crate::broker::TransactionState;
+use crate::wire::batch::Batch;
 use crate::wire::batch::BatchBuilder;
+use crate::wire::batch::ControlRecord;
+use crate::wire::batch::ControlType;
 use crate::wire::codec::Records;
 use crate::wire::messages::add_offsets_to_txn::AddOffsetsToTxnRequest;
 use crate::wire::messages::add_partitions_to_txn::AddPartitionsToTxnRequest;
@@ -26,57 +29,70 @@ use crate::wire::messages::produce::TopicProduceData;
 use crate::wire::messages::txn_offset_commit::TxnOffsetCommitRequest;
 use crate::wire::messages::txn_offset_commit::TxnOffsetCommitRequestPartition;
 use crate::wire::messages::txn_offset_commit::TxnOffsetCommitRequestTopic;
+use std::collections::BTreeMap;
 
 /// A producer as a client has it: of transaction version 1, or of version 2.
 #[derive(Clone, Debug)]
-struct Client {
-    transactional_id: &'static str,
-    version: i16,
+pub(super) struct Client {
+    pub(super) transactional_id: &'static str,
+    pub(super) version: i16,
     id: i64,
     epoch: i16,
-    sequence: i32,
+    /// The next sequence number by partition.
+    pub(super) sequences: BTreeMap<i32, i32>,
     /// The broker that coordinates it.
-    coordinator: i32,
+    pub(super) coordinator: i32,
 }
 
 impl Client {
     /// A producer that has begun.
     #[track_caller]
-    fn begin(cluster: &mut TestCluster, transactional_id: &'static str, version: i16) -> Self {
+    pub(super) fn begin(cluster: &mut TestCluster, transactional_id: &'static str, version: i16) -> Self {
         let coordinator = find(cluster, transactional_id);
-        let mut client = Self { transactional_id, version, id: -1, epoch: -1, sequence: 0, coordinator };
+        let mut client = Self { transactional_id, version, id: -1, epoch: -1, sequences: BTreeMap::new(), coordinator };
         assert_eq!(client.init(cluster), ErrorCode::NONE);
         client
     }
 
-    /// Asks for an id and an epoch, as a new incarnation.
-    fn init(&mut self, cluster: &mut TestCluster) -> ErrorCode {
-        let request = InitProducerIdRequest {
+    pub(super) fn init_request(&self) -> InitProducerIdRequest {
+        InitProducerIdRequest {
             transactional_id: Some(self.transactional_id.into()),
             transaction_timeout_ms: 60_000,
             ..InitProducerIdRequest::default()
-        };
-        let response = cluster.ask_broker(self.coordinator, 5, request);
+        }
+    }
+
+    /// Asks for an id and an epoch, as a new incarnation.
+    fn init(&mut self, cluster: &mut TestCluster) -> ErrorCode {
+        let response = cluster.ask_broker(self.coordinator, 5, self.init_request());
         if response.error_code == 0 {
-            (self.id, self.epoch, self.sequence) = (response.producer_id, response.producer_epoch, 0);
+            self.become_producer(response.producer_id, response.producer_epoch);
         }
         ErrorCode::new(response.error_code)
     }
 
-    fn add(&self, cluster: &mut TestCluster, topic: &str, partition: i32) -> ErrorCode {
+    pub(super) fn become_producer(&mut self, id: i64, epoch: i16) {
+        (self.id, self.epoch) = (id, epoch);
+        self.sequences.clear();
+    }
+
+    pub(super) fn add_request(&self, topic: &str, partition: i32) -> AddPartitionsToTxnRequest {
         let topics = vec![AddPartitionsToTxnTopic {
             name: topic.into(),
             partitions: vec![partition],
             ..AddPartitionsToTxnTopic::default()
         }];
-        let request = AddPartitionsToTxnRequest {
+        AddPartitionsToTxnRequest {
             v3_and_below_transactional_id: self.transactional_id.into(),
             v3_and_below_producer_id: self.id,
             v3_and_below_producer_epoch: self.epoch,
             v3_and_below_topics: topics,
             ..AddPartitionsToTxnRequest::default()
-        };
-        let response = cluster.ask_broker(self.coordinator, 3, request);
+        }
+    }
+
+    fn add(&self, cluster: &mut TestCluster, topic: &str, partition: i32) -> ErrorCode {
+        let response = cluster.ask_broker(self.coordinator, 3, self.add_request(topic, partition));
         ErrorCode::new(response.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code)
     }
 
@@ -93,28 +109,28 @@ impl Client {
 
     /// Produces without adding the partition before.
     fn produce(&mut self, cluster: &mut TestCluster, topic: &str, values: &[&str]) -> ErrorCode {
-        let (version, request) = self.produce_request(cluster, topic, values);
+        let (version, request) = self.produce_request(topic, 0, values);
         let response = cluster.ask(version, request);
         let code = ErrorCode::new(response.responses[0].partition_responses[0].error_code);
         if code == ErrorCode::NONE {
-            self.sequence += i32::try_from(values.len()).unwrap();
+            *self.sequences.entry(0).or_default() += i32::try_from(values.len()).unwrap();
         }
         code
     }
 
-    fn produce_request(&self, cluster: &TestCluster, topic: &str, values: &[&str]) -> (i16, ProduceRequest) {
-        let mut batch = BatchBuilder::new()
-            .producer(ProducerId(self.id), ProducerEpoch(self.epoch), self.sequence)
-            .transactional(true);
+    pub(super) fn produce_request(&self, topic: &str, index: i32, values: &[&str]) -> (i16, ProduceRequest) {
+        let sequence = self.sequences.get(&index).copied().unwrap_or(0);
+        let mut batch =
+            BatchBuilder::new().producer(ProducerId(self.id), ProducerEpoch(self.epoch), sequence).transactional(true);
         for value in values {
             batch.append(super::testing::START_TIME, None, Some(value.as_bytes()), &[]);
         }
         let row = PartitionProduceData {
+            index,
             records: Some(Records::from(batch.build().unwrap().to_bytes())),
             ..PartitionProduceData::default()
         };
         let version = if self.version < 2 { 11 } else { 12 };
-        let _ = cluster;
         let data = TopicProduceData { name: topic.into(), partition_data: vec![row], ..TopicProduceData::default() };
         let request = ProduceRequest {
             transactional_id: Some(self.transactional_id.into()),
@@ -126,7 +142,7 @@ impl Client {
         (version, request)
     }
 
-    fn end(&mut self, cluster: &mut TestCluster, committed: bool) -> ErrorCode {
+    pub(super) fn end_request(&self, committed: bool) -> (i16, EndTxnRequest) {
         let request = EndTxnRequest {
             transactional_id: self.transactional_id.into(),
             producer_id: self.id,
@@ -134,9 +150,14 @@ impl Client {
             committed,
             ..EndTxnRequest::default()
         };
-        let response = cluster.ask_broker(self.coordinator, if self.version < 2 { 4 } else { 5 }, request);
+        (if self.version < 2 { 4 } else { 5 }, request)
+    }
+
+    fn end(&mut self, cluster: &mut TestCluster, committed: bool) -> ErrorCode {
+        let (version, request) = self.end_request(committed);
+        let response = cluster.ask_broker(self.coordinator, version, request);
         if response.error_code == 0 && self.version >= 2 {
-            (self.id, self.epoch, self.sequence) = (response.producer_id, response.producer_epoch, 0);
+            self.become_producer(response.producer_id, response.producer_epoch);
         }
         ErrorCode::new(response.error_code)
     }
@@ -173,7 +194,7 @@ impl Client {
     }
 }
 
-fn find(cluster: &mut TestCluster, transactional_id: &str) -> i32 {
+pub(super) fn find(cluster: &mut TestCluster, transactional_id: &str) -> i32 {
     let request = FindCoordinatorRequest {
         key_type: 1,
         coordinator_keys: vec![transactional_id.into()],
@@ -203,43 +224,32 @@ fn read(cluster: &mut TestCluster, topic: &str, committed: bool) -> (Vec<String>
     assert_eq!(row.error_code, 0);
     let aborted: Vec<(i64, i64)> =
         row.aborted_transactions.iter().flatten().map(|found| (found.producer_id, found.first_offset)).collect();
-    let bytes = row.records.unwrap().into_bytes();
-    let mut open: Vec<i64> = Vec::new();
-    let mut values = Vec::new();
-    for batch in crate::wire::batch::Batch::split(&bytes) {
-        let batch = batch.unwrap();
-        let producer = batch.header.producer_id.0;
-        if batch.header.is_control() {
-            open.retain(|id| *id != producer);
-            continue;
-        }
-        if committed && aborted.iter().any(|(id, first)| *id == producer && batch.header.base_offset.0 >= *first) {
-            // As a consumer does: void from the first offset of the aborted transaction to its marker.
-            let started = aborted.iter().filter(|(id, first)| *id == producer && batch.header.base_offset.0 >= *first);
-            let ended = cluster_markers(&bytes, producer, batch.header.base_offset.0);
-            if started.count() > ended {
-                continue;
-            }
-        }
-        for record in batch.records().unwrap() {
-            values.push(String::from_utf8(record.unwrap().value.unwrap().to_vec()).unwrap());
-        }
-    }
+    let values = values_of(&row.records.unwrap().into_bytes(), committed.then_some(&aborted));
     (values, row.last_stable_offset, aborted)
 }
 
-/// How many abort markers of a producer come before an offset.
-fn cluster_markers(bytes: &bytes::Bytes, producer: i64, before: i64) -> usize {
-    let batches = crate::wire::batch::Batch::split(bytes).map(Result::unwrap);
-    let markers = batches.filter(|batch| {
-        let header = &batch.header;
-        header.is_control() && header.producer_id.0 == producer && header.base_offset.0 < before
-    });
-    let is_abort = |batch: &crate::wire::batch::Batch| {
-        let marker = crate::wire::batch::ControlRecord::read(batch).unwrap();
-        marker.control_type == crate::wire::batch::ControlType::Abort
-    };
-    markers.filter(is_abort).count()
+/// The values in batches as a consumer sees them: all, or without those of aborted transactions.
+pub(super) fn values_of(bytes: &bytes::Bytes, aborted: Option<&Vec<(i64, i64)>>) -> Vec<String> {
+    let mut aborted: Vec<(i64, i64)> = aborted.into_iter().flatten().copied().collect();
+    aborted.sort_by_key(|(_, first)| *first);
+    let mut coming = aborted.into_iter().peekable();
+    let mut void: Vec<i64> = Vec::new();
+    let mut values = Vec::new();
+    for batch in Batch::split(bytes).map(Result::unwrap) {
+        let producer = batch.header.producer_id.0;
+        while let Some((id, _)) = coming.next_if(|(_, first)| *first <= batch.header.last_offset().0) {
+            void.push(id);
+        }
+        if batch.header.is_control() {
+            if ControlRecord::read(&batch).unwrap().control_type == ControlType::Abort {
+                void.retain(|id| *id != producer);
+            }
+        } else if !(batch.header.is_transactional() && void.contains(&producer)) {
+            let records = batch.records().unwrap().map(Result::unwrap);
+            values.extend(records.map(|record| String::from_utf8(record.value.unwrap().to_vec()).unwrap()));
+        }
+    }
+    values
 }
 
 fn state(cluster: &TestCluster, id: &str) -> TransactionState {
@@ -310,7 +320,7 @@ fn a_produce_request_waits_a_moment_for_the_transaction_before() {
         cluster.engine.hold_markers(cluster.now);
         client.end(&mut cluster, true);
         let connection = cluster.connect(1);
-        let (version, request) = client.produce_request(&cluster, "a", &["y"]);
+        let (version, request) = client.produce_request("a", 0, &["y"]);
         assert_eq!(cluster.send(connection, version, request), super::testing::Answer::Waiting);
         cluster.pass_ms(released_after_ms);
         cluster.engine.release_markers(cluster.now);
