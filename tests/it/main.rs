@@ -6,6 +6,7 @@ mod cluster;
 mod endings;
 mod expectations;
 mod faults;
+mod fencing;
 mod group_admin;
 mod groups;
 mod hostile;
