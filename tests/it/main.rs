@@ -7,6 +7,7 @@ mod endings;
 mod expectations;
 mod fault_plans;
 mod faults;
+mod fencing;
 mod group_admin;
 mod groups;
 mod hostile;

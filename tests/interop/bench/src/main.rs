@@ -2,7 +2,7 @@
 //!
 //!     cargo build --release --features cli              (in the root: the cluster that is measured)
 //!     (cd tests/interop/bench/kfake && go build -o ../target/kfake .)    (optional)
-//!     cargo run --release -- [--kafka] [--no-kfake] [--no-mock] [--quick] [--runs N] [startup] [librdkafka] [clients] [raw] [memory]
+//!     cargo run --release -- [--kafka] [--no-kfake] [--no-mock] [--quick] [--runs N] [startup] [librdkafka] [clients] [raw] [memory] [transactions]
 //!
 //! Speeds are those of the quickest run and CPU seconds those of the cheapest: what else runs only ever adds.
 //! CPU seconds count a cluster's own processes, user and system time, and not its client's.
@@ -18,6 +18,7 @@ mod startup;
 mod table;
 mod target;
 mod throughput;
+mod transactions;
 
 use std::future::Future;
 use target::Kind;
@@ -89,6 +90,9 @@ fn main() {
     if options.wants("memory") {
         table.section("e. memory");
         memory::run(&mut table);
+    }
+    if options.wants("transactions") {
+        transactions::run(&mut table, &options);
     }
 }
 
