@@ -20,6 +20,9 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             polls[poll.process as usize].push(number);
         }
     }
+    for polls in &mut polls {
+        polls.sort_by_key(|number| history.polls[*number as usize].completed);
+    }
     for (place, session) in facts.sessions.iter().enumerate() {
         let next = facts.sessions.get(place + 1);
         let same = |next: &&crate::check::facts::Session| {
