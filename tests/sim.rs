@@ -1,8 +1,11 @@
 //! Whole systems in virtual time: what a run shows, and that it is the same run every time.
 
-use rehearsal::client::{ProducerRecord, StartFrom};
+use rehearsal::check::{Code, Contract, Setup, Verdict};
+use rehearsal::client::{OffsetReset, ProducerRecord, StartFrom};
 use rehearsal::sim::{Run, Simulation};
-use rehearsal::{ApiKey, Fault};
+use rehearsal::{ApiKey, Fault, NewTopic};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One producer sends and one consumer reads along; nothing is broken.
 fn plain(seed: u64) -> Simulation {
@@ -52,13 +55,63 @@ fn a_lost_answer_doubles_a_record_without_idempotence() {
             system.cluster().inject(Fault::on(ApiKey::Produce).nth(10).after_applied().close())?.keep();
             Ok(())
         });
-        let mut setup = rehearsal::check::Setup { min_insync_replicas: 2, ..Default::default() };
+        let mut setup = Setup { min_insync_replicas: 2, ..Default::default() };
         setup.idempotence = idempotent;
-        setup.intent = vec![rehearsal::check::Contract::NoDup, rehearsal::check::Contract::Base];
+        setup.intent = vec![Contract::NoDup, Contract::Base];
         run(simulation.setup(setup))
     };
     let doubled = copies(false);
-    assert_eq!(doubled.report().codes(), [rehearsal::check::Code::Dup], "{doubled}");
+    assert_eq!(doubled.report().codes(), [Code::Dup], "{doubled}");
     assert!(!doubled.is_ok());
     copies(true).assert_ok();
+}
+
+/// A producer and a reader that keep at it whatever happens, with everything configured as it should be.
+fn steady(seed: u64) -> Simulation {
+    let orders = NewTopic::new("orders").partitions(2).config("min.insync.replicas", "2");
+    let setup = Setup {
+        intent: vec![Contract::Dur, Contract::NoDup, Contract::Ord, Contract::Live, Contract::Base],
+        min_insync_replicas: 2,
+        ..Setup::default()
+    };
+    Simulation::new(seed).brokers(3).new_topic(orders).processes(2).setup(setup).app(|node| async move {
+        if node.index() == 0 {
+            let producer = node.client().producer().build();
+            for n in 0..60_u32 {
+                // What failed is not sent again: the history says whether it may be there.
+                let _ = producer.send(ProducerRecord::new("orders").key(format!("k{n}")).value(n.to_string())).await;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        } else {
+            let mut consumer = node.client().consumer().auto_offset_reset(OffsetReset::Earliest).build();
+            consumer.assign_topic("orders", StartFrom::Earliest).await?;
+            while let Ok(record) = tokio::time::timeout(Duration::from_secs(300), consumer.recv()).await {
+                // A damaged answer is told once; the records come again.
+                drop(record);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// How many seeds: `SEEDS=10000 cargo test --release --test sim baseline` is the long form.
+fn seeds() -> std::ops::Range<u64> {
+    let count = std::env::var("SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(10);
+    0..count
+}
+
+#[test]
+fn the_baseline_has_no_findings_whatever_the_swarm_breaks() {
+    let mut seen = BTreeMap::<&str, u64>::new();
+    for seed in seeds() {
+        let run = run(steady(seed).swarm(Duration::from_secs(40), [""; 0]));
+        let wrong: Vec<_> = run.report().findings.iter().filter(|found| found.verdict != Verdict::Expected).collect();
+        assert!(wrong.is_empty() && run.is_ok(), "{run}\n{}", run.plan().to_json().unwrap());
+        run.report().counters.iter().for_each(|(name, count)| *seen.entry(name).or_default() += count);
+    }
+    // A baseline in which nothing happened would prove nothing.
+    for name in ["acknowledged", "delivered", "elections", "faults"] {
+        assert!(seen[name] > 0, "no {name}: {seen:?}");
+    }
+    println!("{seen:?}");
 }

@@ -6,6 +6,7 @@ use crate::broker::ClusterSnapshot;
 use crate::check::History;
 use crate::check::Outcome;
 use crate::check::Report;
+use crate::fault::FaultPlan;
 use crate::journal::Event;
 use crate::journal::Journal;
 use crate::wire::codec::Encoder;
@@ -31,6 +32,7 @@ pub struct Run {
     pub(super) seed: Seed,
     pub(super) elapsed: Duration,
     pub(super) endings: Vec<Ending>,
+    pub(super) plan: FaultPlan,
     pub(super) journal: Journal,
     pub(super) history: History,
     pub(super) report: Report,
@@ -51,6 +53,11 @@ impl Run {
     /// How each process ended, by number.
     pub fn endings(&self) -> &[Ending] {
         &self.endings
+    }
+
+    /// What was broken by plan.
+    pub fn plan(&self) -> &FaultPlan {
+        &self.plan
     }
 
     /// What clients did and saw, and what the cluster made of it, as the checker was shown it.

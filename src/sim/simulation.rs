@@ -18,6 +18,8 @@ use crate::check::Setup;
 use crate::check::event;
 use crate::client::Client;
 use crate::config::NewTopic;
+use crate::fault::FaultPlan;
+use crate::fault::PlanScope;
 use crate::journal::JournalLimits;
 use crate::server::Cluster;
 use crate::server::ClusterBuilder;
@@ -49,8 +51,17 @@ pub struct Simulation {
     processes: usize,
     app: Option<App>,
     nemesis: Option<Nemesis>,
+    faults: Option<Faults>,
     setup: Setup,
     time_max: Duration,
+}
+
+/// What is broken by plan.
+#[derive(Debug)]
+enum Faults {
+    Plan(FaultPlan),
+    /// Drawn from the seed, and healed after this time.
+    Swarm(Duration, Vec<String>),
 }
 
 /// Why a simulation could not run. What goes wrong in a run is in the [`Run`].
@@ -59,6 +70,8 @@ pub struct Simulation {
 pub enum Error {
     /// The description is not one of something that can be.
     Cluster(crate::server::Error),
+    /// The plan of faults names something that does not exist, or says something that cannot happen.
+    Faults(crate::server::Error),
     /// There is nothing to run.
     NoApp,
     /// A process could not connect, although nothing was broken yet.
@@ -75,6 +88,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cluster(error) => write!(f, "the simulated cluster did not start: {error}"),
+            Self::Faults(error) => write!(f, "the plan of faults cannot be carried out: {error}"),
             Self::NoApp => f.write_str("there is nothing to simulate: describe the application with `app`"),
             Self::Connect(error) => write!(f, "a process could not connect: {error}"),
             Self::Runtime(error) => write!(f, "no runtime for the simulation: {error}"),
@@ -97,6 +111,7 @@ impl Simulation {
             processes: 1,
             app: None,
             nemesis: None,
+            faults: None,
             setup: Setup::default(),
             time_max: Duration::from_secs(3600),
         }
@@ -159,6 +174,18 @@ impl Simulation {
         self
     }
 
+    /// Sets what is broken, and when.
+    pub fn faults(mut self, plan: FaultPlan) -> Self {
+        self.faults = Some(Faults::Plan(plan));
+        self
+    }
+
+    /// Has faults drawn from the seed, for all topics and for these groups, until everything is healed.
+    pub fn swarm<S: Into<String>>(mut self, heal_after: Duration, groups: impl IntoIterator<Item = S>) -> Self {
+        self.faults = Some(Faults::Swarm(heal_after, groups.into_iter().map(Into::into).collect()));
+        self
+    }
+
     /// Sets what must hold. [`Contract::strict`] unless told otherwise.
     pub fn promise(mut self, contracts: impl IntoIterator<Item = Contract>) -> Self {
         self.setup.intent = contracts.into_iter().collect();
@@ -191,6 +218,10 @@ impl Simulation {
         for index in 0..self.processes {
             system.start_process(index).await.map_err(Error::Connect)?;
         }
+        let plan = self.faults.map(|faults| faults.plan(self.seed, system.cluster()));
+        if let Some(plan) = &plan {
+            system.cluster().inject_plan(plan).map_err(Error::Faults)?.keep();
+        }
         let nemesis = self.nemesis.map(|nemesis| tokio::task::spawn_local(nemesis(system.clone())));
         let deadline = started + self.time_max;
         let mut endings = Vec::with_capacity(self.processes);
@@ -204,7 +235,22 @@ impl Simulation {
                 Err(_) => {}
             }
         }
-        system.finish(self.setup, endings)
+        system.finish(self.setup, plan.unwrap_or_default(), endings)
+    }
+}
+
+impl Faults {
+    fn plan(self, seed: Seed, cluster: &Cluster) -> FaultPlan {
+        match self {
+            Self::Plan(plan) => plan,
+            Self::Swarm(heal_after, groups) => {
+                let topics = cluster.snapshot().topics.into_iter();
+                let topics =
+                    topics.map(|topic| (topic.name.to_string(), topic.partitions.len().try_into().unwrap_or(1)));
+                let heal_at_ms = heal_after.as_millis().try_into().unwrap_or(u64::MAX);
+                FaultPlan::random(seed, &PlanScope { topics: topics.collect(), groups, heal_at_ms })
+            }
+        }
     }
 }
 
@@ -299,16 +345,18 @@ impl System {
     }
 
     /// Takes everything down and has it checked.
-    fn finish(self, setup: Setup, endings: Vec<Ending>) -> Result<Run, Error> {
+    fn finish(self, setup: Setup, plan: FaultPlan, endings: Vec<Ending>) -> Result<Run, Error> {
         let SystemInner { cluster, seed, ledger, .. } = &*self.inner;
         let (journal, logs) = cluster.look(|engine, _| (engine.journal().clone(), white_box::final_logs(engine)));
         let mut events = ledger.take();
         events.extend(white_box::changes(&journal));
+        if let Some(ms) = plan.heal_at_ms {
+            let t = crate::base::Instant::after_start(Duration::from_millis(ms)).min(ledger.now());
+            events.push(Event::Healed(event::Healed { t }));
+        }
         // Stable: at one moment what a client does comes before what the cluster makes of it.
         events.sort_by_key(Event::t);
-        let end = ledger.now();
-        let healed = Event::Healed(event::Healed { t: end });
-        let all = [Event::Setup(Box::new(setup))].into_iter().chain(events).chain([healed]).chain(logs);
+        let all = [Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs);
         let history = History::from_events(all).map_err(Error::History)?;
         let report = history.check();
         Ok(Run {
@@ -316,6 +364,7 @@ impl System {
             elapsed: cluster.now().since_start(),
             endings,
             snapshot: cluster.snapshot(),
+            plan,
             journal,
             history,
             report,
