@@ -405,6 +405,57 @@ async fn a_consumer_that_names_its_partitions_commits_without_being_a_member() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dropped_consumer_leaves_its_group_and_no_task_behind() {
+    for (way, settings) in ways() {
+        let cluster = cluster(2).await;
+        let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        sleep(Duration::from_secs(1)).await;
+        let before = alive();
+        let mut one = member(&cluster, &settings).await;
+        drain(&mut one, 10_000).await;
+        assert_eq!(cluster.group("g").members().len(), 1, "{way}");
+        assert!(alive() > before);
+        drop(one);
+        // As long as the longest poll.
+        sleep(Duration::from_millis(600)).await;
+        assert_eq!(cluster.group("g").members().len(), 0, "{way}");
+        assert_eq!(alive(), before, "{way}");
+        // One that never came to be a member, and one whose cluster is gone.
+        drop(member(&cluster, &settings).await);
+        let orphan = member(&cluster, &settings).await;
+        sleep(Duration::from_secs(10)).await;
+        cluster.shutdown().await;
+        drop(orphan);
+        sleep(Duration::from_secs(40)).await;
+        assert_eq!(alive(), 0, "{way}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_fit_into_a_group_is_told_each_time() {
+    let cluster = cluster(2).await;
+    let range = |builder: ConsumerBuilder| builder.partition_assignment_strategy([Arc::new(RangeAssignor) as _]);
+    let other = |builder: ConsumerBuilder| builder.partition_assignment_strategy([Arc::new(StickyAssignor) as _]);
+    let mut one = member(&cluster, range).await;
+    drain(&mut one, 1_000).await;
+    let mut two = member(&cluster, other).await;
+    for _ in 0..2 {
+        let error = timeout(Duration::from_secs(10), two.recv()).await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "JoinGroup was answered with INCONSISTENT_GROUP_PROTOCOL");
+    }
+    let mut three = member(&cluster, |builder| builder.group_protocol(GroupProtocol::Consumer)).await;
+    let error = timeout(Duration::from_secs(10), three.recv()).await;
+    // The group is upgraded by a member of the new kind, where its policy allows that; by default it does.
+    assert!(error.is_err());
+    one.close().await.unwrap();
+    // It may try again.
+    two.subscribe(["t"]).unwrap();
+    three.close().await.unwrap();
+    drain(&mut two, 10_000).await;
+    assert_eq!(indexes(&two), [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_committed_past_a_record_under_way() {
     let cluster = cluster(1).await;
     fill(&cluster, 1, 0..20);

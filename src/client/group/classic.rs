@@ -129,6 +129,11 @@ impl Classic {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn first_assignor(&self) -> &'static str {
+        if self.protocol() == RebalanceProtocol::Eager { "range" } else { "cooperative-sticky" }
+    }
+
     pub(super) fn identity(&self) -> Identity {
         Identity { member_id: self.member_id.clone(), generation: self.generation }
     }

@@ -10,3 +10,6 @@ pub(super) mod coordinator;
 pub(super) mod membership;
 pub(super) mod offsets;
 mod subscription;
+
+#[cfg(test)]
+mod tests;
