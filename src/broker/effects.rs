@@ -10,6 +10,7 @@ pub(super) use markers::TransactionMarker;
 pub(super) use transactions::TRANSACTION_STATE;
 pub(super) use transactions::Transactions;
 
+use super::coordinator_writes::Write;
 use super::coordinators::Coordinator;
 use super::coordinators::Seats;
 use super::outcome::Outcome;
@@ -249,9 +250,19 @@ impl State {
         let ready = self.groups.seats.ready_mut(partition);
         let (topic, leader, coordinator) = ready.ok_or(ErrorCode::NOT_COORDINATOR)?;
         let log = self.partitions.get_mut(&(topic, partition)).ok_or(ErrorCode::NOT_COORDINATOR)?;
-        log.append_batch(leader, timestamp, batch, AppendOrigin::Coordinator, -1)
+        let info = log
+            .append_batch(leader, timestamp, batch, AppendOrigin::Coordinator, -1)
             .map_err(|error| told_to_clients(error.code))?;
         records.iter().for_each(|record| coordinator.replay_own(record));
+        let (last_offset, leader_epoch) = (info.last_offset, log.leader_epoch());
+        let deadline = now.plus_ms(self.settings.broker(leader).offsets_commit_timeout_ms.into());
+        self.coordinator_write = (log.high_watermark() <= last_offset).then_some(Write {
+            topic,
+            partition,
+            leader_epoch,
+            last_offset,
+            deadline,
+        });
         self.touch(Watch::Partition(topic, partition));
         Ok(())
     }
@@ -264,11 +275,16 @@ impl State {
         self.notice_group(group);
     }
 
-    fn carry_out_at(&mut self, now: Instant, partition: PartitionIndex, mut decision: Decision) {
+    pub(super) fn carry_out_at(&mut self, now: Instant, partition: PartitionIndex, mut decision: Decision) {
         loop {
+            let wrote = !decision.records.is_empty();
             let appended = self.write_records(now, partition, &decision.records);
             self.hand_out(decision.effects);
-            let Some(then) = decision.then else { return };
+            let Some(mut then) = decision.then else { return };
+            if wrote && appended.is_ok() {
+                let Some(at_once) = self.put_off(partition, then) else { return };
+                then = at_once;
+            }
             let Some((coordinator, at)) = self.coordinator_at::<GroupCoordinator>(now, partition) else { return };
             decision = coordinator.on_appended(&at, then, appended);
         }
@@ -371,10 +387,11 @@ impl State {
     }
 
     pub(super) fn next_group_timeout(&self) -> Option<Instant> {
-        self.groups.seats.next_timeout()
+        [self.groups.seats.next_timeout(), self.next_unfinished()].into_iter().flatten().min()
     }
 
     pub(super) fn handle_group_timeouts(&mut self, now: Instant) {
+        self.finish_writes(now);
         for partition in self.groups.seats.partitions() {
             self.finish_loading::<GroupCoordinator>(now, partition);
             while let Some((coordinator, at)) = self.coordinator_at::<GroupCoordinator>(now, partition) {

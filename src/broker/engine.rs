@@ -1,6 +1,7 @@
 //! The state machine: inputs and the time go in, outputs and the next deadline come out.
 
 use super::api;
+use super::coordinator_writes;
 use super::faults::FaultLayer;
 use super::gate::Gate;
 use super::outcome::Outcome;
@@ -294,7 +295,14 @@ impl Engine {
 
     /// Handles a request that no fault keeps from it.
     pub(super) fn handle(&mut self, ctx: RequestContext, request: Request) {
-        let outcome = api::dispatch(&mut self.state, &ctx, request);
+        let kept = coordinator_writes::writes(request.api_key()).then(|| request.clone());
+        self.state.coordinator_write = None;
+        let outcome = match (api::dispatch(&mut self.state, &ctx, request), kept, self.state.coordinator_write.take()) {
+            (Outcome::Reply(response), Some(request), Some(write)) => {
+                self.state.once_replicated(write, request, response)
+            }
+            (outcome, ..) => outcome,
+        };
         self.settle(ctx, outcome);
     }
 
@@ -424,6 +432,7 @@ impl Engine {
                 self.state.notice_partition(topic, partition);
                 self.state.follow::<GroupCoordinator>(now, topic, partition);
                 self.state.follow_transactions(now, topic, partition);
+                self.state.finish_writes(now);
             }
             for connection in self.purgatory.watching(watch) {
                 let Some(waiting) = self.purgatory.remove(connection) else { continue };

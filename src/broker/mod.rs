@@ -16,6 +16,7 @@ mod changes;
 mod command;
 mod configs;
 mod control;
+mod coordinator_writes;
 mod coordinators;
 mod effects;
 mod engine;

@@ -4,6 +4,8 @@
 
 use super::changes::Changes;
 use super::control::Aftermath;
+use super::coordinator_writes::Unfinished;
+use super::coordinator_writes::Write;
 use super::effects::Groups;
 use super::effects::Transactions;
 use super::engine::EngineConfig;
@@ -54,6 +56,9 @@ pub(crate) struct State {
     pub(super) chosen_transaction_version: i16,
     /// How long a new coordinator reads its log before it answers.
     pub(super) coordinator_load_time: Duration,
+    /// The last thing that a coordinator has written, if it is not replicated yet.
+    pub(super) coordinator_write: Option<Write>,
+    pub(super) unfinished: Vec<Unfinished>,
     touched: BTreeSet<Watch>,
     pub(super) replication: Replication,
     pub(super) reassignments: BTreeMap<PartitionKey, Reassignment>,
@@ -87,6 +92,8 @@ impl State {
             transactions: Transactions::default(),
             chosen_transaction_version: 2,
             coordinator_load_time: Duration::ZERO,
+            coordinator_write: None,
+            unfinished: Vec::new(),
             touched: BTreeSet::new(),
             replication: Replication::new(config.seed),
             reassignments: BTreeMap::new(),

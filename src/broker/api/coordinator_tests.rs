@@ -7,15 +7,21 @@ use super::group_tests::state;
 use super::group_tests::sync;
 use super::group_tests::two_members;
 use crate::base::BrokerId;
+use crate::base::Command;
 use crate::base::ErrorCode;
 use crate::base::GroupAction;
 use crate::base::Offset;
+use crate::base::PartitionAction;
 use crate::base::PartitionIndex;
 use crate::broker::GroupState;
 use crate::broker::api::testing::Answer;
 use crate::broker::api::testing::TestCluster;
 use crate::wire::messages::heartbeat::HeartbeatRequest;
 use crate::wire::messages::list_groups::ListGroupsRequest;
+use crate::wire::messages::offset_commit::OffsetCommitRequest;
+use crate::wire::messages::offset_commit::OffsetCommitRequestPartition;
+use crate::wire::messages::offset_commit::OffsetCommitRequestTopic;
+use crate::wire::messages::offset_commit::OffsetCommitResponse;
 use crate::wire::messages::offset_fetch::OffsetFetchRequest;
 use crate::wire::messages::offset_fetch::OffsetFetchRequestTopic;
 use crate::wire::messages::sync_group::SyncGroupResponse;
@@ -160,4 +166,83 @@ fn a_coordinator_moves_to_a_replica_in_sync_only() {
     let to = GroupAction::MoveCoordinator { broker: BrokerId(9) };
     assert_eq!(act(&mut cluster, to), ErrorCode::REPLICA_NOT_AVAILABLE);
     assert_eq!(cluster.coordinator("g"), 1);
+}
+
+/// Stops both followers of the group's partition, or lets them go on.
+fn hold(cluster: &mut TestCluster, on: bool) {
+    for broker in [2, 3].map(BrokerId) {
+        let action = match on {
+            true => PartitionAction::HoldReplication { broker },
+            false => PartitionAction::ReleaseReplication { broker },
+        };
+        cluster.apply(Command::Partition {
+            topic: "__consumer_offsets".to_owned(),
+            partition: PartitionIndex(3),
+            action,
+        });
+    }
+}
+
+fn commit() -> OffsetCommitRequest {
+    let partition = OffsetCommitRequestPartition { partition_index: 0, committed_offset: 1, ..Default::default() };
+    let topic = OffsetCommitRequestTopic { name: "t".into(), partitions: vec![partition], ..Default::default() };
+    OffsetCommitRequest { group_id: "g".into(), topics: vec![topic], ..OffsetCommitRequest::default() }
+}
+
+#[test]
+fn a_commit_is_answered_when_it_is_replicated() {
+    let code = |response: OffsetCommitResponse| ErrorCode::new(response.topics[0].partitions[0].error_code);
+    let waiting = || {
+        let mut cluster = cluster();
+        hold(&mut cluster, true);
+        let connection = cluster.connect(1);
+        assert_eq!(cluster.send(connection, 7, commit()), Answer::Waiting);
+        (cluster, connection)
+    };
+    let (mut cluster, connection) = waiting();
+    cluster.pass_ms(4_999);
+    assert_eq!(cluster.received::<OffsetCommitResponse>(connection), Answer::Waiting);
+    hold(&mut cluster, false);
+    assert_eq!(code(cluster.received(connection).response()), ErrorCode::NONE);
+
+    let (mut cluster, connection) = waiting();
+    cluster.pass_ms(5_000);
+    assert_eq!(code(cluster.received(connection).response()), ErrorCode::COORDINATOR_NOT_AVAILABLE);
+
+    let (mut cluster, connection) = waiting();
+    assert_eq!(act(&mut cluster, GroupAction::MoveCoordinator { broker: BrokerId(2) }), ErrorCode::NONE);
+    assert_eq!(code(cluster.received(connection).response()), ErrorCode::NOT_COORDINATOR);
+    // What was not replicated is lost with its leader, and nobody was told otherwise.
+    assert_eq!(committed(&mut cluster, 2), Ok(-1));
+}
+
+#[test]
+fn an_assignment_is_handed_out_when_it_is_replicated() {
+    let waiting = || {
+        let mut cluster = cluster();
+        let (one, first) = first_member(&mut cluster);
+        assert_eq!(act(&mut cluster, GroupAction::Rebalance), ErrorCode::NONE);
+        let joined = cluster.send(one, 9, join(&first.member_id)).response();
+        hold(&mut cluster, true);
+        let assignments = [(&*joined.member_id, "new")];
+        assert_eq!(cluster.send(one, 4, sync(&joined, &assignments)), Answer::Waiting);
+        (cluster, one)
+    };
+    let check = |mut cluster: TestCluster, connection, code: ErrorCode, assignment: &str, expected: GroupState| {
+        let synced = cluster.received::<SyncGroupResponse>(connection).response();
+        assert_eq!((synced.error_code, &*synced.assignment), (code.code(), assignment.as_bytes()));
+        assert_eq!(state(&cluster), expected);
+    };
+    let (mut cluster, connection) = waiting();
+    assert_eq!(state(&cluster), GroupState::CompletingRebalance);
+    hold(&mut cluster, false);
+    check(cluster, connection, ErrorCode::NONE, "new", GroupState::Stable);
+
+    let (mut cluster, connection) = waiting();
+    cluster.pass_ms(5_000);
+    check(cluster, connection, ErrorCode::COORDINATOR_NOT_AVAILABLE, "", GroupState::PreparingRebalance);
+
+    let (mut cluster, connection) = waiting();
+    assert_eq!(act(&mut cluster, GroupAction::MoveCoordinator { broker: BrokerId(2) }), ErrorCode::NONE);
+    check(cluster, connection, ErrorCode::NOT_COORDINATOR, "", GroupState::Stable);
 }
