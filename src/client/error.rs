@@ -3,6 +3,7 @@
 //! Not here: what a broker answers item by item; that is an [`ErrorCode`] beside the item.
 
 use crate::base::ErrorCode;
+use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::TopicName;
 use crate::wire::ApiKey;
@@ -83,6 +84,17 @@ pub enum Error {
         /// Why.
         cause: Box<Self>,
     },
+    /// A leader no longer holds what a consumer has read, and the consumer is not to go on by itself.
+    LogTruncated {
+        /// The topic.
+        topic: TopicName,
+        /// The partition.
+        partition: PartitionIndex,
+        /// The offset that was to be read next.
+        position: Offset,
+        /// The first offset at which the log is another than the one that was read.
+        diverged_at: Offset,
+    },
     /// The transaction that it was part of has been aborted.
     Aborted,
     /// The producer or the consumer has been closed.
@@ -113,6 +125,7 @@ impl Error {
             Self::UnsupportedVersion { .. }
             | Self::Protocol { .. }
             | Self::Invalid(_)
+            | Self::LogTruncated { .. }
             | Self::Aborted
             | Self::Closed => false,
         }
@@ -180,6 +193,11 @@ impl fmt::Display for Error {
                 let fate = if *may_be_in_log { "may be in the log" } else { "is not in the log" };
                 write!(f, "a record for {topic}-{partition} was not acknowledged and {fate}: {cause}")
             }
+            Self::LogTruncated { topic, partition, position, diverged_at } => write!(
+                f,
+                "{topic}-{partition} was truncated: the log differs from what was read from offset {diverged_at} on, \
+                 and offset {position} was to be read next"
+            ),
             Self::Aborted => f.write_str("its transaction has been aborted"),
             Self::Closed => f.write_str("it has been closed"),
         }

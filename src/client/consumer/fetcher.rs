@@ -14,6 +14,7 @@ use super::super::routing::Answers;
 use super::super::routing::Lane;
 use super::super::routing::Router;
 use super::super::routing::lock;
+use super::OffsetReset;
 use super::Shared;
 use super::isolation::IsolationLevel;
 use super::isolation::hide_aborted;
@@ -161,7 +162,8 @@ impl Fetcher {
                 continue;
             };
             let topic_id = metadata.topic(partition.topic.as_str()).map(|topic| topic.id).unwrap_or_default();
-            let want = Want { topic_id, offset, leader_epoch: leader.epoch };
+            let want =
+                Want { topic_id, offset, leader_epoch: leader.epoch, last_fetched_epoch: position.fetched_epoch };
             wanted.entry(leader.broker).or_default().insert(partition.clone(), want);
             asked.entry(leader.broker).or_default().insert(partition.clone(), (position.generation, offset));
         }
@@ -344,7 +346,13 @@ impl Fetcher {
                 let Some((generation, from)) = asked.get(&partition).copied() else { continue };
                 let code = ErrorCode::new(row.data.error_code);
                 let error = || Error::broker(code, ApiKey::Fetch).about(&partition.topic, Some(partition.partition));
+                let diverging = &row.data.diverging_epoch;
                 let woken = match code {
+                    ErrorCode::NONE if diverging.end_offset >= 0 => {
+                        let (end, epoch) = (diverging.end_offset.into(), diverging.epoch.into());
+                        let goes_on = self.shared.settings.reset != OffsetReset::None;
+                        state.on_truncated(&partition, generation, from, end, epoch, goes_on)
+                    }
                     ErrorCode::NONE => match row.batches {
                         Ok(batches) => {
                             let end = match self.shared.settings.isolation {
@@ -410,6 +418,7 @@ fn request(plan: Plan, settings: &super::Settings, bytes_max: usize) -> FetchReq
             partition: partition.partition.0,
             current_leader_epoch: want.leader_epoch.0,
             fetch_offset: want.offset.0,
+            last_fetched_epoch: want.last_fetched_epoch.0,
             partition_max_bytes: wire_size(settings.partition_bytes_max.min(bytes_max)),
             ..Default::default()
         };

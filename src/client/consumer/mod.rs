@@ -13,6 +13,7 @@ mod position;
 mod record;
 mod session;
 mod transactional;
+mod truncation;
 
 #[cfg(test)]
 mod tests;

@@ -46,6 +46,8 @@ pub(super) struct Position {
     pub(super) generation: u64,
     /// What to fetch next; `Err` as long as it has to be looked up.
     pub(super) fetch: Result<Offset, OffsetSpec>,
+    /// The epoch of the leader that appended the record before `fetch`, where that is known.
+    pub(super) fetched_epoch: LeaderEpoch,
     /// What to hand out next, once that is known.
     pub(super) next: Option<Offset>,
     /// The epoch of the leader that appended the record before `next`.
@@ -130,6 +132,7 @@ impl State {
             placed: self.next_generation,
             generation: self.next_generation,
             fetch,
+            fetched_epoch: LeaderEpoch::NONE,
             next: fetch.ok(),
             epoch: LeaderEpoch::NONE,
             awaits_commit: start == StartFrom::Committed,
@@ -234,6 +237,7 @@ impl State {
         match (committed, otherwise) {
             (Some(committed), _) => {
                 position.fetch = Ok(committed.offset);
+                position.fetched_epoch = committed.leader_epoch;
                 position.next = Some(committed.offset);
                 position.committed = Some(committed.offset);
                 position.epoch = committed.leader_epoch;
@@ -257,6 +261,7 @@ impl State {
         if paused && !position.paused && !position.awaits_commit {
             if let (Some(next), Ok(_)) = (position.next, position.fetch) {
                 position.fetch = Ok(next);
+                position.fetched_epoch = position.epoch;
             }
             self.next_generation += 1;
             position.generation = self.next_generation;
@@ -266,7 +271,7 @@ impl State {
         true
     }
 
-    fn drop_chunks(&mut self, partition: &TopicPartition) {
+    pub(super) fn drop_chunks(&mut self, partition: &TopicPartition) {
         let dropped = self.ready.iter().filter(|chunk| chunk.partition == *partition).map(|chunk| chunk.bytes).sum();
         self.ready.retain(|chunk| chunk.partition != *partition);
         self.release(dropped);
@@ -331,8 +336,9 @@ impl State {
         }
         position.high_watermark = Some(high_watermark);
         position.failures = 0;
-        let end = batches.last()?.header.last_offset().plus(1);
-        position.fetch = Ok(end.max(from));
+        let last = &batches.last()?.header;
+        position.fetch = Ok(last.next_offset().max(from));
+        position.fetched_epoch = last.partition_leader_epoch;
         self.buffered += bytes;
         let (partition, epoch) = (partition.clone(), position.epoch);
         self.ready.push_back(Chunk {
@@ -356,6 +362,7 @@ impl State {
         match found {
             Some(offset) => {
                 position.fetch = Ok(offset);
+                position.fetched_epoch = LeaderEpoch::NONE;
                 // What was fetched before may still have to be handed out.
                 if !self.ready.iter().any(|chunk| chunk.partition == *partition) {
                     position.next = Some(offset);

@@ -15,6 +15,8 @@ pub(super) struct Want {
     pub(super) topic_id: Uuid,
     pub(super) offset: Offset,
     pub(super) leader_epoch: LeaderEpoch,
+    /// The epoch in which the record before `offset` was written, where that is known.
+    pub(super) last_fetched_epoch: LeaderEpoch,
 }
 
 /// What the broker at the other end remembers of this client's fetches.
@@ -91,7 +93,9 @@ mod tests {
 
     fn wants(rows: &[(i32, u8, i64)]) -> BTreeMap<TopicPartition, Want> {
         let row = |&(index, id, offset): &(i32, u8, i64)| {
-            let want = Want { topic_id: Uuid([id; 16]), offset: Offset(offset), leader_epoch: LeaderEpoch(0) };
+            let (topic_id, leader_epoch) = (Uuid([id; 16]), LeaderEpoch(0));
+            let last_fetched_epoch = LeaderEpoch::NONE;
+            let want = Want { topic_id, offset: Offset(offset), leader_epoch, last_fetched_epoch };
             (TopicPartition::new("t", index).unwrap(), want)
         };
         rows.iter().map(row).collect()
