@@ -3,7 +3,7 @@
 //! As a plan in TOML: what goes wrong, when, and for how long. Needs the feature `toml`. Prints:
 //!
 //! ```text
-//! fired 1 of 1 times: lost: Produce topic=orders nth=3: drop the answer
+//! fired 1 of 3 times: lost: Produce topic=orders nth=3, once applied: drop
 //! fired 1 of 1 times: shutdown: shut down broker leader(orders, 0) 10 ms after lost, for 5000 ms
 //! 10 orders sent, 10 stored, in order: true
 //! ```

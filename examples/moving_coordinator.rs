@@ -1,11 +1,12 @@
 //! What does a consumer do when its coordinator moves in the middle of a commit?
 //!
-//! The coordinator writes the offset, and is gone before it has answered. The consumer finds the new one, which has
-//! read the offset from its log. Prints:
+//! The commit is on its way when another broker becomes the coordinator. The old one says so, and the consumer looks
+//! for the new one, which has read the group from its log. Prints:
 //!
 //! ```text
-//! asked broker 2, which then was broker 1
-//! committed 3, and the group reads on from there
+//! broker 3: NOT_COORDINATOR
+//! broker 1: NONE
+//! committed 3, without a rebalance: true
 //! ```
 
 use rehearsal::ApiKey;
@@ -15,6 +16,7 @@ use rehearsal::Fault;
 use rehearsal::Record;
 use rehearsal::base::Command;
 use rehearsal::base::GroupAction;
+use rehearsal::client::OffsetReset;
 use rehearsal::fault::Target;
 
 #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -23,22 +25,25 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     cluster.seed("orders", ["a", "b", "c", "d"].map(Record::new))?;
     let group = "shipping".to_owned();
     let leave = GroupAction::MoveCoordinator { broker: Target::from(1) };
-    let fault = Fault::on(ApiKey::OffsetCommit).group("shipping").after_applied();
+    let fault = Fault::on(ApiKey::OffsetCommit).group("shipping");
     let fault = cluster.inject(fault.command(Command::Group { group, action: leave }))?;
 
     let client = Client::connect(&cluster).await?;
-    let mut consumer = client.consumer().group_id("shipping").enable_auto_commit(false).build();
+    let consumer = client.consumer().group_id("shipping").enable_auto_commit(false);
+    let mut consumer = consumer.auto_offset_reset(OffsetReset::Earliest).build();
     consumer.subscribe(["orders"])?;
     for _ in 0..3 {
         consumer.recv().await?;
     }
+    let generation = cluster.group("shipping").generation();
     consumer.commit().await?;
 
-    let asked = &fault.fired_on()[0];
-    println!("asked broker {}, which then was broker 1", asked.broker);
-    println!(
-        "committed {}, and the group reads on from there",
-        cluster.group("shipping").committed("orders", 0).unwrap_or(-1)
-    );
+    fault.assert_fired();
+    for commit in cluster.requests().iter().filter(|request| request.api() == ApiKey::OffsetCommit) {
+        println!("broker {}: {}", commit.broker(), commit.error_code());
+    }
+    let group = cluster.group("shipping");
+    let committed = group.committed("orders", 0).unwrap_or(-1);
+    println!("committed {committed}, without a rebalance: {}", group.generation() == generation);
     Ok(())
 }

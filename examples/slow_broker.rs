@@ -4,7 +4,7 @@
 //! the request, which the broker recognises. Prints:
 //!
 //! ```text
-//! answered after 5.0s, on connection 2
+//! answered after 5s, on connection 2
 //! stored once
 //! ```
 
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     slow.assert_fired();
     let answered = cluster.requests().into_iter().rfind(|request| request.api() == ApiKey::Produce);
     let answered = answered.ok_or("nothing was sent")?;
-    println!("answered after {:.1?}, on connection {}", cluster.now().since(start), answered.connection());
+    println!("answered after {:.0?}, on connection {}", cluster.now().since(start), answered.connection());
     assert_eq!(cluster.records("orders").len(), 1);
     println!("stored once");
     Ok(())

@@ -34,7 +34,7 @@ type StatePredicate = Arc<dyn Fn(&dyn World) -> bool + Send + Sync>;
 ///
 /// // The second commit of the group is applied, but the client never hears of it.
 /// let lost = Fault::on(ApiKey::OffsetCommit).group("shipping").nth(2).lose_answer();
-/// assert_eq!(lost.to_string(), "OffsetCommit group=shipping nth=2: drop the answer");
+/// assert_eq!(lost.to_string(), "OffsetCommit group=shipping nth=2, once applied: drop");
 ///
 /// // One fetch in ten of the leader's takes between 50 ms and 2 s.
 /// let slow = Duration::from_millis(50)..=Duration::from_secs(2);
@@ -458,7 +458,7 @@ impl fmt::Display for Fault {
         }
         match (&self.action, self.stage) {
             (None, _) => f.write_str(": nothing"),
-            (Some(action), Some(Stage::Answer)) => write!(f, ": {action} the answer"),
+            (Some(action), Some(Stage::Answer)) => write!(f, ", once applied: {action}"),
             (Some(action), _) => write!(f, ": {action}"),
         }
     }
