@@ -37,7 +37,7 @@ impl Engine {
 
     /// Sets the level of the feature `transaction.version`, 0 to 2; releases before 4.0 know of 0 only.
     pub fn set_transaction_version(&mut self, level: i16) {
-        self.state.chosen_transaction_version = level.clamp(0, 2);
+        self.state.set_transaction_version(level.clamp(0, 2));
     }
 
     /// Creates a topic.

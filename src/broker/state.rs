@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub(super) transactions: Transactions,
     /// What was chosen as `transaction.version`.
     pub(super) chosen_transaction_version: i16,
+    /// How often a feature has changed.
+    pub(crate) features_epoch: i64,
     /// How long a new coordinator reads its log before it answers.
     pub(super) coordinator_load_time: Duration,
     /// The last thing that a coordinator has written, if it is not replicated yet.
@@ -91,6 +93,7 @@ impl State {
             groups: Groups::new(config.seed),
             transactions: Transactions::default(),
             chosen_transaction_version: 2,
+            features_epoch: 0,
             coordinator_load_time: Duration::ZERO,
             coordinator_write: None,
             unfinished: Vec::new(),
@@ -130,6 +133,14 @@ impl State {
     /// The level of the feature `transaction.version`: what was chosen, as far as the release knows it.
     pub(crate) fn transaction_version(&self) -> i16 {
         self.chosen_transaction_version.min(self.release.transaction_version_max())
+    }
+
+    /// Changes the level of the feature `transaction.version`.
+    pub(crate) fn set_transaction_version(&mut self, level: i16) {
+        if self.chosen_transaction_version != level {
+            self.chosen_transaction_version = level;
+            self.features_epoch += 1;
+        }
     }
 
     /// Takes a producer id that nobody has.

@@ -1,6 +1,8 @@
 //! Compaction: of each key only the last record stays, at the offset it has.
 //!
-//! Not here: what transactions add, which are never compacted away yet.
+//! Records of aborted transactions go, and do not stand for their keys; what is not decided yet is left alone.
+//!
+//! Not here: markers, which stay for good.
 
 use super::PartitionLog;
 use super::ReplicaLog;
@@ -55,7 +57,7 @@ impl PartitionLog {
         let Some(leader) = self.leader_replica() else {
             return false;
         };
-        let cleanable = leader.log.cleanable(now, &config, leader.high_watermark).filter(&wanted);
+        let cleanable = leader.log.cleanable(now, &config, leader.last_stable_offset()).filter(&wanted);
         let Some(cleaned) = cleanable.map(|cleanable| leader.log.clean(cleanable, now, &config)) else {
             return false;
         };
@@ -69,7 +71,8 @@ impl PartitionLog {
             }
             if same {
                 replica.log.replace(cleaned.clone());
-            } else if let Some(cleanable) = replica.log.cleanable(now, &config, replica.high_watermark).filter(&wanted)
+            } else if let Some(cleanable) =
+                replica.log.cleanable(now, &config, replica.last_stable_offset()).filter(&wanted)
             {
                 let own = replica.log.clean(cleanable, now, &config);
                 replica.log.replace(own);
@@ -83,7 +86,7 @@ impl ReplicaLog {
     /// What may be compacted; `None` when that is nothing.
     ///
     /// Source: `LogCleanerManager.cleanableOffsets`, `LogToClean`.
-    fn cleanable(&self, now: Timestamp, config: &TopicConfig, high_watermark: Offset) -> Option<Cleanable> {
+    fn cleanable(&self, now: Timestamp, config: &TopicConfig, last_stable_offset: Offset) -> Option<Cleanable> {
         let first_dirty_offset = self.first_dirty_offset.max(self.log_start_offset());
         let closed = self.segments.len().checked_sub(1)?;
         let too_young = |segment: &Segment| {
@@ -94,7 +97,7 @@ impl ReplicaLog {
         let segments = (0..closed)
             .take_while(|&at| {
                 let dirty = end_of(at) > first_dirty_offset;
-                end_of(at) <= high_watermark && !(dirty && too_young(&self.segments[at]))
+                end_of(at) <= last_stable_offset && !(dirty && too_young(&self.segments[at]))
             })
             .count();
         let first_uncleanable_offset = end_of(segments.checked_sub(1)?);
@@ -128,7 +131,8 @@ impl ReplicaLog {
         for segment in self.segments.iter().take(cleanable.segments) {
             let batches = segment.entries.iter().filter_map(|entry| {
                 let keep_empty = self.must_stay(&entry.batch, &cleanable);
-                clean_batch(&entry.batch, &last_offsets, keep_empty, now, config)
+                let is_aborted = self.is_aborted(&entry.batch.header);
+                clean_batch(&entry.batch, &last_offsets, is_aborted, keep_empty, now, config)
             });
             let joins = segments.last().is_some_and(|last| {
                 group_size + segment.size <= to_u64(config.segment_bytes)
@@ -152,7 +156,7 @@ impl ReplicaLog {
         let mut last_offsets = BTreeMap::new();
         let dirty = self.batches(cleanable.first_dirty_offset);
         for batch in dirty.take_while(|batch| batch.header.base_offset < cleanable.first_uncleanable_offset) {
-            if batch.header.is_control() {
+            if batch.header.is_control() || self.is_aborted(&batch.header) {
                 continue;
             }
             // A batch that cannot be read stays as it is, so what it hides does not count either.
@@ -201,6 +205,7 @@ impl ReplicaLog {
 fn clean_batch(
     batch: &Arc<Batch>,
     last_offsets: &BTreeMap<Vec<u8>, Offset>,
+    is_aborted: bool,
     keep_empty: bool,
     now: Timestamp,
     config: &TopicConfig,
@@ -211,7 +216,7 @@ fn clean_batch(
     }
     let drops_tombstones = header.delete_horizon().is_some_and(|horizon| now >= horizon);
     let keep = |record: &RecordView<'_>| {
-        let Some(key) = record.key else {
+        let Some(key) = record.key.filter(|_| !is_aborted) else {
             return false;
         };
         let is_last = last_offsets.get(key).is_none_or(|&last| record.offset >= last);

@@ -18,6 +18,7 @@ use crate::base::Offset;
 use crate::base::Timestamp;
 use crate::config::TopicConfig;
 use crate::wire::batch::Batch;
+use crate::wire::batch::BatchHeader;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -104,6 +105,13 @@ impl ReplicaLog {
     pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
         let unstable = self.producers.first_unstable_offset(high_watermark);
         unstable.map_or(high_watermark, |first| first.max(self.log_start_offset).min(high_watermark))
+    }
+
+    /// Whether a batch belongs to an aborted transaction.
+    pub(super) fn is_aborted(&self, header: &BatchHeader) -> bool {
+        let offset = header.base_offset;
+        let mut around = self.aborted_transactions(offset, offset.plus(1));
+        header.is_transactional() && around.any(|aborted| aborted.producer_id == header.producer_id)
     }
 
     /// All aborted transactions, in the order of their markers.

@@ -37,7 +37,7 @@ pub(super) fn handle(state: &State, ctx: &RequestContext, request: ApiVersionsRe
     Outcome::Reply(ApiVersionsResponse {
         api_keys: all(state),
         supported_features: supported_features(state),
-        finalized_features_epoch: 0,
+        finalized_features_epoch: state.features_epoch,
         finalized_features: finalized_features(state),
         ..ApiVersionsResponse::default()
     })

@@ -63,6 +63,7 @@ mod txn_offset_commit;
 #[cfg(test)]
 mod txn_tests;
 mod unregister_broker;
+mod update_features;
 mod write_txn_markers;
 
 use super::outcome::Outcome;
@@ -143,6 +144,7 @@ handlers! {
     ListPartitionReassignments = list_partition_reassignments, 0..=0;
     OffsetDelete = offset_delete, 0..=0;
     DescribeQuorum = describe_quorum, 0..=2;
+    UpdateFeatures = update_features, 0..=2;
     DescribeCluster = describe_cluster, 0..=2;
     DescribeProducers = describe_producers, 0..=0;
     UnregisterBroker = unregister_broker, 0..=0;

@@ -6,6 +6,7 @@ mod old_records;
 mod reading;
 mod replicas;
 mod restoring;
+mod transactions;
 
 use super::AppendError;
 use super::AppendOrigin;
