@@ -11,6 +11,9 @@ pub mod determinism {}
 #[doc = include_str!("differences.md")]
 pub mod differences {}
 
+#[doc = include_str!("exactly_once.md")]
+pub mod exactly_once {}
+
 #[doc = include_str!("faults.md")]
 pub mod faults {}
 

@@ -4,6 +4,7 @@ mod bad_input;
 mod client;
 mod cluster;
 mod endings;
+mod exactly_once;
 mod expectations;
 mod fault_plans;
 mod faults;
