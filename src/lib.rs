@@ -40,6 +40,7 @@
 //! | [`log`], [`metadata`], [`config`] | what it is made of: partition logs, topics and replicas, configuration as data |
 //! | [`fault`] | what can go wrong with requests, as data; [a chapter](guide::faults) shows each |
 //! | [`journal`] | what happened, as data |
+//! | `sim` (feature `sim`) | an application's processes, a cluster, faults and the checker in virtual time, from one seed |
 //! | [`check`] | histories and the checker: what was lost, doubled, reordered or seen too early, with its witness |
 //! | [`wire`], [`net`] | messages, record batches, frames; byte streams over TCP or in memory |
 //! | [`base`] | identifiers, time, chance and error codes |
@@ -49,6 +50,7 @@
 //! | | |
 //! |---|---|
 //! | `compression` (default) | gzip, snappy, lz4 and zstd, in pure Rust |
+//! | `sim` | whole systems in virtual time: `sim`; brings the clock of Tokio that can be paused |
 //! | `toml` | fault plans in TOML; in JSON they need no feature |
 //! | `zstd-c` | zstd by the C library |
 //! | `proptest` | strategies for messages |
