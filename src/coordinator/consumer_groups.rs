@@ -126,10 +126,8 @@ impl GroupCoordinator {
         decision.records = records;
         // Everybody joins again, and finds another kind of group.
         Rebalance { group: classic, timers: &mut self.timers, at, decision }.unload(ErrorCode::REBALANCE_IN_PROGRESS);
+        // Sessions may run out: they find nobody.
         let name: Arc<str> = id.into();
-        for member in classic.members.keys() {
-            self.timers.cancel(&Deadline::Session(Arc::clone(&name), Arc::clone(member)));
-        }
         self.timers.cancel(&Deadline::Join(Arc::clone(&name)));
         self.timers.cancel(&Deadline::Sync(name));
         let mut consumers = Consumers::new(&group, &mut self.timers, at);
@@ -213,7 +211,11 @@ impl GroupCoordinator {
         self.groups.insert(id.clone(), downgraded.group);
         self.with(&id, at, decision, |group| {
             let ids: Vec<Arc<str>> = group.group.members.keys().cloned().collect();
-            ids.iter().for_each(|id| group.renew_session(id));
+            for id in &ids {
+                // Or they would run out in another life of the group.
+                Deadline::of_consumer(&group.group.id(), id).iter().for_each(|deadline| group.timers.cancel(deadline));
+                group.renew_session(id);
+            }
             if downgraded.prepare {
                 group.prepare();
             }

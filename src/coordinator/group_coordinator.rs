@@ -49,6 +49,14 @@ pub(crate) enum Deadline {
     Expiry,
 }
 
+impl Deadline {
+    /// Those of a member of a consumer group.
+    pub(crate) fn of_consumer(group: &Arc<str>, member: &Arc<str>) -> [Self; 4] {
+        [Self::ConsumerSession, Self::Revocation, Self::ClassicJoin, Self::ClassicSync]
+            .map(|deadline: fn(Arc<str>, Arc<str>) -> Self| deadline(Arc::clone(group), Arc::clone(member)))
+    }
+}
+
 /// The groups of one partition of `__consumer_offsets` and their offsets.
 #[derive(Debug, Default)]
 pub(crate) struct GroupCoordinator {

@@ -169,6 +169,10 @@ impl ClassicGroup {
         }
     }
 
+    pub(super) fn id(&self) -> Arc<str> {
+        Arc::clone(&self.id)
+    }
+
     pub(crate) fn state(&self) -> GroupState {
         self.state.into()
     }

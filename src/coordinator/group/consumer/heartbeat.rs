@@ -405,14 +405,8 @@ impl<'a> Consumers<'a> {
     }
 
     fn cancel_timers(&mut self, member_id: &Arc<str>) {
-        let key = || (Arc::clone(&self.group.id), Arc::clone(member_id));
-        type Of = fn(Arc<str>, Arc<str>) -> Deadline;
-        let all: [Of; 4] =
-            [Deadline::ConsumerSession, Deadline::Revocation, Deadline::ClassicJoin, Deadline::ClassicSync];
-        for deadline in all {
-            let (group, member) = key();
-            self.timers.cancel(&deadline(group, member));
-        }
+        let all = Deadline::of_consumer(&self.group.id, member_id);
+        all.iter().for_each(|deadline| self.timers.cancel(deadline));
     }
 
     /// A member was silent, or slow, for too long.
