@@ -114,6 +114,34 @@ async fn two_members_share_a_topic_and_one_inherits_it() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn older_releases_have_groups_as_well() {
+    for version in ["0.11", "1.1", "2.8", "3.9", "4.1"] {
+        for (way, settings) in ways() {
+            if way == "KIP-848" && version != "4.1" {
+                continue;
+            }
+            let cluster = Cluster::in_memory().topic("t", 4).kafka_version(version).start().await.unwrap();
+            fill(&cluster, 4, 0..40);
+            let mut one = member(&cluster, &settings).await;
+            drain(&mut one, 1_000).await;
+            let mut two = member(&cluster, &settings).await;
+            tokio::join!(drain(&mut one, 20_000), drain(&mut two, 20_000));
+            assert_eq!((indexes(&one).len(), indexes(&two).len()), (2, 2), "{version} {way}");
+            one.close().await.unwrap();
+            two.close().await.unwrap();
+            assert_eq!(cluster.group("g").lag("t"), 0, "{version} {way}");
+            assert_eq!(cluster.group("g").members().len(), 0, "{version} {way}");
+            let mut again = member(&cluster, &settings).await;
+            assert_eq!(drain(&mut again, 1_000).await, Vec::<i32>::new(), "{version} {way}");
+        }
+    }
+    let cluster = Cluster::in_memory().topic("t", 1).kafka_version("2.8").start().await.unwrap();
+    let mut new = member(&cluster, |builder| builder.group_protocol(GroupProtocol::Consumer)).await;
+    let error = timeout(Duration::from_secs(5), new.recv()).await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "the broker does not have ConsumerGroupHeartbeat");
+}
+
 /// Writes down what it is told.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
