@@ -1,6 +1,6 @@
-//! What coordinators write counts when it is replicated: until then, nobody is told that it was done.
+//! What group coordinators write counts when it is replicated: until then, nobody is told that it was done.
 //!
-//! Not here: replication. Where followers keep up, all of this is over before an answer is made.
+//! Not here: transaction coordinators, whose answers always wait; and replication. Where followers keep up, all of this is over before an answer is made.
 //!
 //! Source: `CoordinatorRuntime` of Apache Kafka, which completes an operation when the high watermark has passed it, and
 //! gives up after `offsets.commit.timeout.ms`.
@@ -26,11 +26,11 @@ use crate::wire::Response;
 /// Records of a coordinator that not all of the ISR hold yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Write {
-    pub(super) topic: Uuid,
-    pub(super) partition: PartitionIndex,
-    pub(super) leader_epoch: LeaderEpoch,
-    pub(super) last_offset: Offset,
-    pub(super) deadline: Instant,
+    topic: Uuid,
+    partition: PartitionIndex,
+    leader_epoch: LeaderEpoch,
+    last_offset: Offset,
+    deadline: Instant,
 }
 
 /// A decision that goes on when its records are replicated.
@@ -39,7 +39,7 @@ pub(super) struct Unfinished {
     then: Then,
 }
 
-/// Whether handlers of an API have coordinators write records and answer at once.
+/// Whether handlers of an API have group coordinators write records and answer at once.
 pub(super) const fn writes(api: ApiKey) -> bool {
     matches!(
         api,
@@ -48,15 +48,19 @@ pub(super) const fn writes(api: ApiKey) -> bool {
             | ApiKey::DeleteGroups
             | ApiKey::OffsetDelete
             | ApiKey::ConsumerGroupHeartbeat
-            | ApiKey::InitProducerId
-            | ApiKey::AddPartitionsToTxn
-            | ApiKey::AddOffsetsToTxn
-            | ApiKey::EndTxn
             | ApiKey::TxnOffsetCommit
     )
 }
 
 impl State {
+    /// Notes what a coordinator has just appended, if it is not replicated yet.
+    pub(super) fn note_write(&mut self, now: Instant, topic: Uuid, partition: PartitionIndex, last_offset: Offset) {
+        let Some(log) = self.find_partition(topic, partition) else { return };
+        let deadline = now.plus_ms(self.settings.broker(log.leader()).offsets_commit_timeout_ms.into());
+        let write = Write { topic, partition, leader_epoch: log.leader_epoch(), last_offset, deadline };
+        self.coordinator_write = (log.high_watermark() <= last_offset).then_some(write);
+    }
+
     /// What has become of a write; `None` while that is open.
     fn written(&self, write: &Write) -> Option<Result<(), ErrorCode>> {
         match self.find_partition(write.topic, write.partition) {

@@ -10,7 +10,6 @@ pub(super) use markers::TransactionMarker;
 pub(super) use transactions::TRANSACTION_STATE;
 pub(super) use transactions::Transactions;
 
-use super::coordinator_writes::Write;
 use super::coordinators::Coordinator;
 use super::coordinators::Seats;
 use super::outcome::Outcome;
@@ -218,9 +217,11 @@ impl State {
         let ready = self.groups.seats.ready_mut(partition);
         let (topic, leader, coordinator) = ready.ok_or(ErrorCode::NOT_COORDINATOR)?;
         let log = self.partitions.get_mut(&(topic, partition)).ok_or(ErrorCode::NOT_COORDINATOR)?;
-        log.append_batch_verified(leader, timestamp, batch, AppendOrigin::Coordinator, -1, verification)
+        let info = log
+            .append_batch_verified(leader, timestamp, batch, AppendOrigin::Coordinator, -1, verification)
             .map_err(|error| told_to_clients(error.code))?;
         records.iter().for_each(|record| coordinator.replay_in_transaction(producer.id, record));
+        self.note_write(now, topic, partition, info.last_offset);
         self.touch(Watch::Partition(topic, partition));
         Ok(())
     }
@@ -254,15 +255,7 @@ impl State {
             .append_batch(leader, timestamp, batch, AppendOrigin::Coordinator, -1)
             .map_err(|error| told_to_clients(error.code))?;
         records.iter().for_each(|record| coordinator.replay_own(record));
-        let (last_offset, leader_epoch) = (info.last_offset, log.leader_epoch());
-        let deadline = now.plus_ms(self.settings.broker(leader).offsets_commit_timeout_ms.into());
-        self.coordinator_write = (log.high_watermark() <= last_offset).then_some(Write {
-            topic,
-            partition,
-            leader_epoch,
-            last_offset,
-            deadline,
-        });
+        self.note_write(now, topic, partition, info.last_offset);
         self.touch(Watch::Partition(topic, partition));
         Ok(())
     }
