@@ -210,13 +210,16 @@ impl State {
     pub(super) fn elect_for_leaderless(&mut self, now: Instant) {
         let keys = self.partitions.iter().filter(|(_, log)| log.leader() == BrokerId::NONE).map(|(key, _)| *key);
         let keys: Vec<PartitionKey> = keys.collect();
-        for key in keys {
-            let Some(log) = self.partitions.get(&key) else { continue };
-            let (isr, unclean) = (log.isr().to_vec(), log.config().unclean_leader_election_enable);
-            if let Some(choice) = self.choose_leader(log, &isr, unclean) {
-                let isr = if choice.is_clean { isr } else { vec![choice.leader] };
-                self.set_leader(now, key, choice, &isr);
-            }
+        keys.into_iter().for_each(|key| self.elect_if_leaderless(now, key));
+    }
+
+    /// Elects a leader of a partition that has none, if somebody may lead now.
+    pub(super) fn elect_if_leaderless(&mut self, now: Instant, key: PartitionKey) {
+        let Some(log) = self.partitions.get(&key).filter(|log| log.leader() == BrokerId::NONE) else { return };
+        let (isr, unclean) = (log.isr().to_vec(), log.config().unclean_leader_election_enable);
+        if let Some(choice) = self.choose_leader(log, &isr, unclean) {
+            let isr = if choice.is_clean { isr } else { vec![choice.leader] };
+            self.set_leader(now, key, choice, &isr);
         }
     }
 

@@ -133,7 +133,7 @@ impl Replication {
         }
     }
 
-    /// Notes that a partition is new.
+    /// Notes that a partition is new, or that other rules hold for it.
     pub(super) fn note_new(&mut self, partition: PartitionKey) {
         self.new.insert(partition);
     }
@@ -355,6 +355,7 @@ impl State {
     /// Answers the followers that waited for partitions to change.
     pub(super) fn answer_followers(&mut self, now: Instant) {
         while let Some(key) = self.replication.new.pop_first() {
+            self.elect_if_leaderless(now, key);
             self.refresh_followers(now, key);
         }
         while let Some((topic, index)) = self.replication.changed.pop_first() {

@@ -124,6 +124,9 @@ impl Engine {
         self.state.next_producer_id = saved.next_producer_id.0;
         restore_configs(&mut self.state, saved.configs)?;
         saved.topics.into_iter().try_for_each(|topic| restore_topic(&mut self.state, topic))?;
+        // Nothing is wrong with the new cluster's brokers and links, whatever was with the old one's.
+        self.state.elect_for_leaderless(Instant::START);
+        self.state.refresh_all_followers(Instant::START);
         // There may be logs to compact.
         self.state.schedule_cleaning(Instant::START);
         self.state.seat_all::<GroupCoordinator>(Instant::START);

@@ -308,6 +308,10 @@ impl State {
         for index in topic.partitions() {
             if let Some(log) = self.partitions.get_mut(&(topic.id, index)) {
                 log.set_config(Arc::clone(&config));
+                if log.leader() == BrokerId::NONE {
+                    // Now there may be somebody who may lead.
+                    self.replication.note_new((topic.id, index));
+                }
             }
         }
         // Now there may be a log to compact.

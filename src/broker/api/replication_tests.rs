@@ -259,6 +259,39 @@ fn an_unclean_election_happens_only_where_it_is_allowed() {
 }
 
 #[test]
+fn allowing_unclean_elections_brings_a_leader_at_once() {
+    let mut cluster = cluster(&[]);
+    for broker in [2, 3, 1] {
+        cluster.broker(broker, Shutdown);
+    }
+    cluster.broker(3, Restart);
+    assert_eq!(led(&cluster), (-1, 1, vec![1]));
+    let config = [("unclean.leader.election.enable".to_owned(), "true".to_owned())].into();
+    cluster.engine.state.set_topic_config("a", config);
+    cluster.pass_ms(0);
+    cluster.engine.clean_logs(cluster.now);
+    assert_eq!(led(&cluster), (3, 2, vec![3]));
+}
+
+#[test]
+fn a_cluster_that_was_saved_in_trouble_starts_in_order() {
+    let mut broken = cluster(&[]);
+    broken.append("a", 0, &["x"]);
+    broken.partition("a", hold(3));
+    broken.append("a", 0, &["y"]);
+    for broker in [2, 1] {
+        broken.broker(broker, Shutdown);
+    }
+    let saved = broken.engine.save(broken.now);
+    let mut cluster = TestCluster::new(3);
+    cluster.engine.restore(saved).unwrap();
+    assert_eq!((led(&cluster).0, look(&cluster).isr.len()), (look(&broken).isr[0].0, 3));
+    assert_eq!(ends(&cluster, 1), ends(&cluster, 3));
+    cluster.append("a", 0, &["z"]);
+    assert_eq!(ends(&cluster, 1), ends(&cluster, 3));
+}
+
+#[test]
 fn a_lagging_follower_on_a_slow_link_catches_up_in_two_round_trips() {
     let mut cluster = cluster(&[]);
     for (from, to) in [(1, 3), (3, 1)] {
