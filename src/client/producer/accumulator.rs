@@ -59,6 +59,17 @@ pub(super) struct Ready {
     pub(super) pending: Pending,
 }
 
+/// What is to be sent now.
+#[derive(Debug, Default)]
+pub(super) struct Drained {
+    /// By the broker that it goes to.
+    pub(super) batches: BTreeMap<BrokerId, Vec<Ready>>,
+    /// Batches that cannot be built, and why; nobody has been told yet.
+    pub(super) failed: Vec<(Arc<Completion>, Error)>,
+    /// What they had reserved of the buffer.
+    pub(super) released: usize,
+}
+
 impl Accumulator {
     pub(super) fn new(batching: Batching, identity: Identity) -> Self {
         let queues = BTreeMap::new();
@@ -124,18 +135,12 @@ impl Accumulator {
 
     /// Takes what is to be sent now, at most one batch of each partition, with the broker it goes to.
     ///
-    /// `route` is asked only about partitions that have something to send. Batches that cannot be built fail here,
-    /// and what they reserved is given back as the second value.
-    pub(super) fn drain(
-        &mut self,
-        now: Instant,
-        mut route: impl FnMut(&TopicPartition) -> Route,
-    ) -> (BTreeMap<BrokerId, Vec<Ready>>, usize) {
-        let mut drained: BTreeMap<BrokerId, Vec<Ready>> = BTreeMap::new();
+    /// `route` is asked only about partitions that have something to send. Batches that cannot be built fail here.
+    pub(super) fn drain(&mut self, now: Instant, mut route: impl FnMut(&TopicPartition) -> Route) -> Drained {
+        let mut drained = Drained::default();
         let mut sizes: BTreeMap<BrokerId, usize> = BTreeMap::new();
-        let mut released = 0;
         if self.identity == Identity::Unknown {
-            return (drained, released);
+            return drained;
         }
         for (partition, queue) in &mut self.queues {
             if !self.batching.transactional {
@@ -153,17 +158,21 @@ impl Accumulator {
             match queue.seal(pending, self.identity) {
                 (Ok(batch), pending) => {
                     queue.in_flight.push(pending.ordinal);
-                    drained.entry(broker).or_default().push(Ready { partition: partition.clone(), batch, pending });
+                    drained.batches.entry(broker).or_default().push(Ready {
+                        partition: partition.clone(),
+                        batch,
+                        pending,
+                    });
                 }
                 (Err(error), pending) => {
-                    released += pending.reserved;
+                    drained.released += pending.reserved;
                     self.outstanding.remove(&pending.ordinal);
                     let cause = Error::Invalid(format!("the batch cannot be built: {error}"));
-                    pending.completion.finish(Err(not_delivered(partition, false, cause)));
+                    drained.failed.push((pending.completion, not_delivered(partition, false, cause)));
                 }
             }
         }
-        (drained, released)
+        drained
     }
 
     /// When something changes by itself after `now`: a batch has lingered, a delay is over, or a batch is too old.

@@ -125,7 +125,7 @@ impl Sender {
         }
         let metadata = self.router.metadata();
         let (mut unknown, mut unconnected, mut ready) = (false, BTreeSet::new(), BTreeMap::new());
-        let (drained, released) = accumulator.drain(now, |partition| {
+        let drained = accumulator.drain(now, |partition| {
             let Some(leader) = metadata.leader(partition.topic.as_str(), partition.partition) else {
                 unknown = true;
                 return Route::Blocked;
@@ -143,7 +143,13 @@ impl Sender {
             }
             Route::To(broker)
         });
-        shared.release(released);
+        shared.release(drained.released);
+        for (completion, error) in drained.failed {
+            // Before anybody is told, as in `settle_all`.
+            shared.spoil(&error);
+            completion.finish(Err(error));
+        }
+        let drained = drained.batches;
         if accumulator.is_exhausted() {
             self.identify();
         }

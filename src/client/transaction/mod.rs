@@ -146,6 +146,7 @@ impl TransactionalProducer {
     /// is to be called.
     pub async fn begin(&mut self) -> Result<Transaction<'_>> {
         let core = &self.core;
+        core.drop_forgotten();
         // What was dropped and is still being aborted; a commit without answer is for the user to ask about.
         if lock(&core.state).is_aborting() {
             core.finish().await?;
@@ -165,6 +166,7 @@ impl TransactionalProducer {
     /// # Errors
     /// As [`Transaction::commit`], but for an abort, which is an outcome here.
     pub async fn resolve(&mut self) -> Result<Option<Outcome>> {
+        self.core.drop_forgotten();
         self.core.finish().await.map(|ended| ended.map(|(outcome, _)| outcome))
     }
 }
@@ -309,6 +311,11 @@ impl Core {
     /// Sorts an error of a step and remembers what it means for the transaction.
     fn spoiled(&self, error: Error) -> TransactionError {
         lock(&self.state).on_failure(error)
+    }
+
+    /// Has a transaction aborted whose value was forgotten instead of dropped.
+    fn drop_forgotten(&self) {
+        lock(&self.state).end(Outcome::Aborted);
     }
 
     /// Ends the transaction as it is to end, if there is one, and says how and why.

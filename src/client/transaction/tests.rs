@@ -244,6 +244,17 @@ async fn a_dropped_transaction_is_aborted_without_anybody_asking() {
     assert_eq!(fake.state.lock().unwrap().ends, [false]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_forgotten_transaction_is_aborted_by_the_next_one() {
+    let fake = start(2).await;
+    let mut producer = producer(&fake).await;
+    let transaction = producer.begin().await.unwrap();
+    transaction.enqueue(record(0, "a")).await.unwrap().await.unwrap();
+    std::mem::forget(transaction);
+    producer.begin().await.unwrap().commit().await.unwrap();
+    assert_eq!(fake.state.lock().unwrap().ends, [false]);
+}
+
 #[test]
 fn what_users_spawn_can_be_sent_between_threads() {
     fn check<T: Send>(_: impl FnOnce(TransactionalProducer) -> T) {}
