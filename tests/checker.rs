@@ -10,5 +10,11 @@ mod definitions;
 mod fixtures;
 #[path = "checker/generator.rs"]
 mod generator;
+#[path = "checker/guide.rs"]
+mod guide;
+#[path = "checker/metamorphic.rs"]
+mod metamorphic;
 #[path = "checker/mutations.rs"]
 mod mutations;
+#[path = "checker/vectors.rs"]
+mod vectors;

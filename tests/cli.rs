@@ -145,3 +145,37 @@ fn apis_prints_the_table_of_the_library() {
     assert!(printed(&["apis"]).contains("Fetch                        4–18\n"));
     assert!(printed(&["apis", "--kafka-version", "1.1"]).contains("Fetch                        4–7\n"));
 }
+
+#[test]
+fn check_says_what_a_history_breaks_and_ends_with_a_code_that_says_so() {
+    let check = |arguments: &[&str], code: i32, words: &[&str]| {
+        let Output { status, stdout, stderr } = program(arguments).output().unwrap();
+        let text = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(code), "{arguments:?}: {text}");
+        for words in words {
+            assert!(text.contains(words), "{arguments:?}: {text}");
+        }
+    };
+    let lost = "fixtures/histories/lost.jsonl";
+    check(
+        &["check", lost],
+        1,
+        &[
+            "GAP S0 LOST: an acknowledged record is gone",
+            "DUR is required, and needs min.insync.replicas=2",
+            "1. p#0 was sent to o-0 and acknowledged at offset 0 (event 0)",
+            r#"event 0: {"event":"send","t":1,"id":"p#0","to":"o-0","#,
+        ],
+    );
+    check(&["check", lost, "--json"], 1, &[r#""outcome": "failed""#, r#""code": "LOST""#, r#""verdict": "GAP""#]);
+    check(&["check", "fixtures/histories/lost-unacked.jsonl"], 0, &["EXPECTED S3 LOST-UNACKED", "passed"]);
+    check(&["check", "fixtures/orders.jsonl"], 2, &["error: fixtures/orders.jsonl: line 1: "]);
+    check(&["check", "fixtures/none.jsonl"], 2, &["error: fixtures/none.jsonl: "]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("unknown.jsonl");
+    let send = r#"{"event":"send","t":1,"id":"p#0","to":"o-0","end":{"t":2,"result":"ok","offset":0}}"#;
+    std::fs::write(&file, format!("{send}\n{{\"event\":\"finish\",\"lines\":1}}\n")).unwrap();
+    check(&["check", file.to_str().unwrap()], 3, &["UNKNOWN LOST", "UNDECIDED"]);
+    std::fs::write(&file, format!("{send}\n")).unwrap();
+    check(&["check", file.to_str().unwrap()], 2, &["line 2: the file was cut"]);
+}

@@ -27,7 +27,22 @@ pub(super) enum Command {
     Serve(Serve),
     /// Show which APIs are served, in which versions
     Apis(Apis),
+    /// Hold a recorded history against the delivery promises
+    #[command(after_help = CHECK_HELP)]
+    Check(Check),
 }
+
+const CHECK_HELP: &str = "\
+Exit codes:
+  0  nothing is wrong that is required, and all of it could be judged
+  1  something required does not hold
+  2  the file is no history (with the line that is not), or the arguments are wrong
+  3  nothing wrong was found, but the history does not say enough: never take it for a pass
+
+Examples:
+  rehearsal check fixtures/histories/lost.jsonl
+  rehearsal check --json history.jsonl | jq .outcome
+  zcat history.jsonl.gz | rehearsal check -";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
@@ -90,6 +105,20 @@ pub(super) struct Serve {
     pub(super) save_on_exit: Option<PathBuf>,
 
     /// Print the addresses as one line of JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The history, as JSON lines; `-` for the standard input
+    pub(super) history: PathBuf,
+
+    /// Stop after the first rule that finds silent loss or corruption
+    #[arg(long)]
+    pub(super) first: bool,
+
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -4,6 +4,7 @@
 
 mod apis;
 mod arguments;
+mod check;
 mod serve;
 
 use arguments::Arguments;
@@ -16,11 +17,12 @@ pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log_to_stderr(arguments.verbose);
     let result = match arguments.command {
-        Command::Serve(serve) => serve::run(&serve),
-        Command::Apis(apis) => apis::run(&apis),
+        Command::Serve(serve) => serve::run(&serve).map(|()| ExitCode::SUCCESS),
+        Command::Apis(apis) => apis::run(&apis).map(|()| ExitCode::SUCCESS),
+        Command::Check(check) => check::run(&check),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE

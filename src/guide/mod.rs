@@ -20,5 +20,8 @@ pub mod faults {}
 #[doc = include_str!("groups.md")]
 pub mod groups {}
 
+#[doc = include_str!("invariants.md")]
+pub mod invariants {}
+
 #[doc = include_str!("other_languages.md")]
 pub mod other_languages {}

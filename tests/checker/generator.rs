@@ -130,7 +130,7 @@ impl World {
     fn stable(&self, partition: usize) -> i64 {
         let open = |entry: &Entry| entry.txn.is_some_and(|txn| self.txns[txn] == Outcome::Open);
         let first = self.logs[partition].iter().position(open);
-        first.map_or(self.end(partition), |first| i64::try_from(first).unwrap())
+        first.map_or_else(|| self.end(partition), |first| i64::try_from(first).unwrap())
     }
 
     /// Appends, replicates, moves the watermarks.

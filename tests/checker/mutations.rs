@@ -24,24 +24,24 @@ type Operator = fn(&mut Vec<Event>, &mut Rng) -> bool;
 const OPERATORS: &[(&str, Operator, Code)] = &[
     ("delete a log entry", delete_entry, Code::Lost),
     ("duplicate a log entry", duplicate_entry, Code::Dup),
-    ("swap two entries of a producer", swap_entries, Code::Reorder),
-    ("change an entry's id", change_id, Code::Lost),
-    ("shift an acknowledged offset", shift_ack, Code::AckOff),
-    ("turn an ok into a fail", ok_to_fail, Code::FailVisible),
-    ("drop a delivery", drop_delivery, Code::PollSkip),
-    ("repeat a delivery", repeat_delivery, Code::NonmonoPoll),
-    ("swap two deliveries", swap_deliveries, Code::NonmonoPoll),
-    ("deliver an aborted record", deliver_aborted, Code::G1a),
+    ("swap two entries of a producer", |events, rng| swap_entries(events, rng), Code::Reorder),
+    ("change an entry's id", |events, rng| change_id(events, rng), Code::Lost),
+    ("shift an acknowledged offset", |events, rng| shift_ack(events, rng), Code::AckOff),
+    ("turn an ok into a fail", |events, rng| ok_to_fail(events, rng), Code::FailVisible),
+    ("drop a delivery", |events, rng| drop_delivery(events, rng), Code::PollSkip),
+    ("repeat a delivery", |events, rng| repeat_delivery(events, rng), Code::NonmonoPoll),
+    ("swap two deliveries", |events, rng| swap_deliveries(events, rng), Code::NonmonoPoll),
+    ("deliver an aborted record", |events, rng| deliver_aborted(events, rng), Code::G1a),
     ("deliver before the marker", deliver_early, Code::Precommit),
     ("remove a marker", remove_marker, Code::Torn),
-    ("split a transaction's outcome", split_outcome, Code::Torn),
+    ("split a transaction's outcome", |events, rng| split_outcome(events, rng), Code::Torn),
     ("lower a commit", lower_commit, Code::CommitRegress),
-    ("raise a commit", raise_commit, Code::CommitUnowned),
+    ("raise a commit", |events, rng| raise_commit(events, rng), Code::CommitUnowned),
     ("drop a processed mark", drop_mark, Code::GroupLoss),
     ("double a processed mark", double_mark, Code::GroupDup),
-    ("keep a partition over the next owner", keep_partition, Code::ZombieOverlap),
-    ("lower the last stable offset", lower_stable, Code::LsoRegress),
-    ("raise the high watermark", raise_watermark, Code::HwBound),
+    ("keep a partition over the next owner", |events, rng| keep_partition(events, rng), Code::ZombieOverlap),
+    ("lower the last stable offset", |events, rng| lower_stable(events, rng), Code::LsoRegress),
+    ("raise the high watermark", |events, rng| raise_watermark(events, rng), Code::HwBound),
     ("truncate what was committed", truncate, Code::CommittedTrunc),
 ];
 
@@ -91,7 +91,7 @@ fn every_mutation_is_found_on_a_thousand_seeds() {
 }
 
 /// Picks one of the places where `pick` has something.
-fn any<T>(events: &mut [Event], rng: &mut Rng, pick: impl Fn(&Event) -> Option<T>) -> Option<(usize, T)> {
+fn any<T>(events: &[Event], rng: &mut Rng, pick: impl Fn(&Event) -> Option<T>) -> Option<(usize, T)> {
     let places: Vec<usize> = (0..events.len()).filter(|place| pick(&events[*place]).is_some()).collect();
     let place = *places.get(usize::try_from(rng.below(u64::try_from(places.len()).unwrap())).unwrap())?;
     pick(&events[place]).map(|picked| (place, picked))
@@ -115,7 +115,7 @@ fn acked(events: &[Event], name: &RecordName) -> bool {
 }
 
 /// An entry that was acknowledged and belongs to no transaction.
-fn acked_entry(events: &mut [Event], rng: &mut Rng) -> Option<(usize, Log)> {
+fn acked_entry(events: &[Event], rng: &mut Rng) -> Option<(usize, Log)> {
     let all = events.to_vec();
     any(events, rng, |event| entry(event).filter(|line| !line.transactional && acked(&all, &id(line))).cloned())
 }
@@ -138,7 +138,7 @@ fn duplicate_entry(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
     true
 }
 
-fn swap_entries(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
+fn swap_entries(events: &mut [Event], rng: &mut Rng) -> bool {
     let Some((place, line)) = any(events, rng, |event| entry(event).cloned()) else { return false };
     let (first, mut twin) = (id(&line), None);
     for (at, event) in events.iter().enumerate().skip(place + 1) {
@@ -156,15 +156,15 @@ fn swap_entries(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
     true
 }
 
-fn change_id(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
+fn change_id(events: &mut [Event], rng: &mut Rng) -> bool {
     let Some((place, _)) = acked_entry(events, rng) else { return false };
     let Event::Log(line) = &mut events[place] else { return false };
     line.ids = vec![Some(RecordName::new("ghost", 0))];
     true
 }
 
-fn shift_ack(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
-    let all = events.clone();
+fn shift_ack(events: &mut [Event], rng: &mut Rng) -> bool {
+    let all = events.to_vec();
     let taken = |partition: &str, offset: i64| {
         all.iter().any(|event| entry(event).is_some_and(|line| line.partition == partition && line.offset == offset))
     };
@@ -178,7 +178,7 @@ fn shift_ack(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
     true
 }
 
-fn ok_to_fail(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
+fn ok_to_fail(events: &mut [Event], rng: &mut Rng) -> bool {
     let pick = |event: &Event| match event {
         Event::Send(send) if send.txn.is_none() && send.end.as_ref()?.result == Answer::Ok => Some(()),
         _ => None,
@@ -191,7 +191,7 @@ fn ok_to_fail(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
 }
 
 /// A poll of the reader that returned at least this many records of a partition, and which.
-fn reading(events: &mut [Event], rng: &mut Rng, least: usize) -> Option<(usize, String)> {
+fn reading(events: &[Event], rng: &mut Rng, least: usize) -> Option<(usize, String)> {
     any(events, rng, |event| match event {
         Event::Poll(poll) if poll.process == "r" => {
             let records = &poll.end.as_ref()?.records;
@@ -206,13 +206,13 @@ fn delivered<'a>(events: &'a mut [Event], place: usize, partition: &str) -> &'a 
     poll.end.as_mut().unwrap().records.get_mut(partition).unwrap()
 }
 
-fn drop_delivery(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
+fn drop_delivery(events: &mut [Event], rng: &mut Rng) -> bool {
     let Some((place, partition)) = reading(events, rng, 3) else { return false };
     delivered(events, place, &partition).remove(1);
     true
 }
 
-fn repeat_delivery(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
+fn repeat_delivery(events: &mut [Event], rng: &mut Rng) -> bool {
     let Some((place, partition)) = reading(events, rng, 1) else { return false };
     let records = delivered(events, place, &partition);
     let again = records[0].clone();
@@ -220,13 +220,13 @@ fn repeat_delivery(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
     true
 }
 
-fn swap_deliveries(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
+fn swap_deliveries(events: &mut [Event], rng: &mut Rng) -> bool {
     let Some((place, partition)) = reading(events, rng, 2) else { return false };
     delivered(events, place, &partition).swap(0, 1);
     true
 }
 
-fn deliver_aborted(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
+fn deliver_aborted(events: &mut [Event], rng: &mut Rng) -> bool {
     let mut aborted: Vec<(String, i64, RecordName)> = Vec::new();
     let mut open: Vec<(String, i64, RecordName)> = Vec::new();
     for event in events.iter() {
@@ -328,7 +328,7 @@ fn remove_marker(events: &mut Vec<Event>, _: &mut Rng) -> bool {
     true
 }
 
-fn split_outcome(events: &mut Vec<Event>, _: &mut Rng) -> bool {
+fn split_outcome(events: &mut [Event], _: &mut Rng) -> bool {
     let Some(place) = last_markers(events).last().copied() else { return false };
     let Event::Log(line) = &mut events[place] else { return false };
     line.marker = Some(Outcome::Abort);
@@ -357,8 +357,8 @@ fn lower_commit(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
     true
 }
 
-fn raise_commit(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
-    let all = events.clone();
+fn raise_commit(events: &mut [Event], rng: &mut Rng) -> bool {
+    let all = events.to_vec();
     let has_read = |process: &str, partition: &str, before: rehearsal::base::Instant| {
         all.iter().any(|event| {
             matches!(event, Event::Poll(poll) if poll.process == process
@@ -395,8 +395,8 @@ fn double_mark(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
     true
 }
 
-fn keep_partition(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
-    let all = events.clone();
+fn keep_partition(events: &mut [Event], rng: &mut Rng) -> bool {
+    let all = events.to_vec();
     let pick = |event: &Event| {
         let Event::Released(line) = event else { return None };
         line.partitions.iter().find_map(|partition| {
@@ -413,7 +413,7 @@ fn keep_partition(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
     true
 }
 
-fn lower_stable(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
+fn lower_stable(events: &mut [Event], rng: &mut Rng) -> bool {
     let mut last: std::collections::BTreeMap<(String, i32), i64> = std::collections::BTreeMap::new();
     let mut places = Vec::new();
     for (place, event) in events.iter().enumerate() {
@@ -434,7 +434,7 @@ fn lower_stable(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
     true
 }
 
-fn raise_watermark(events: &mut Vec<Event>, rng: &mut Rng) -> bool {
+fn raise_watermark(events: &mut [Event], rng: &mut Rng) -> bool {
     let Some((place, ())) = any(events, rng, |event| matches!(event, Event::Hw(_)).then_some(())) else { return false };
     let Event::Hw(line) = &mut events[place] else { return false };
     line.offset += 1;

@@ -203,15 +203,27 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Every acknowledged place of a send: partition and offset.
+    /// Every place of a send that is known from its ends: acknowledged, or told by an end in doubt of what was applied.
     pub(crate) fn acked(&self, send: u32) -> impl Iterator<Item = (u32, i64)> + '_ {
         let row = &self.history.sends[send as usize];
-        let first = (self.history.statuses[send as usize] == Status::Ok).then_some((row.partition, row.offset));
-        let more = self.resends.get(&send).into_iter().flatten().filter_map(|at| {
+        let proven = self.is_proven(send);
+        let counts = move |status| status == Status::Ok || status == Status::Info && proven;
+        let first = counts(self.history.statuses[send as usize]).then_some((row.partition, row.offset));
+        let more = self.resends.get(&send).into_iter().flatten().filter_map(move |at| {
             let resend = &self.history.resends[*at];
-            (resend.status == Status::Ok).then_some((resend.row.partition, resend.row.offset))
+            counts(resend.status).then_some((resend.row.partition, resend.row.offset))
         });
         first.into_iter().chain(more).filter(|(_, offset)| *offset >= 0)
+    }
+
+    /// Whether a send that nobody confirmed was applied all the same: somebody was given it, or its transaction must be.
+    pub(crate) fn is_proven(&self, send: u32) -> bool {
+        self.has(send, flag::DELIVERED) || self.txn_must(send)
+    }
+
+    /// Whether a send belongs to a transaction that must be there as a whole.
+    pub(crate) fn txn_must(&self, send: u32) -> bool {
+        self.history.send_txn(send).is_some_and(|txn| self.txns[txn as usize].must())
     }
 
     pub(crate) fn has(&self, send: u32, flag: u8) -> bool {

@@ -167,8 +167,8 @@ fn gather(facts: &Facts<'_>, logs: &[Option<&FinalLogRow>]) -> Vec<BTreeMap<Entr
         return known;
     }
     for (send, row) in (0..).zip(&history.sends) {
-        let acked = history.statuses[send as usize] == Status::Ok || facts.resends.contains_key(&send);
-        if acked {
+        let may_be = matches!(history.statuses[send as usize], Status::Ok | Status::Info);
+        if may_be || facts.resends.contains_key(&send) {
             for (partition, offset) in facts.acked(send) {
                 if logs[partition as usize].is_none() {
                     note(partition, Entry { offset, id: row.id }, by_client(Some(send)));

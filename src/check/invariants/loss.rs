@@ -49,6 +49,8 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let status = facts.status(send);
         match status {
             Status::Ok => {}
+            // In doubt itself, but part of a transaction that was committed as a whole.
+            Status::Info if row.offset >= 0 && facts.txn_must(send) => {}
             Status::Unasked => {
                 if order.log.is_some() && !facts.has(send, flag::IN_LOG) {
                     findings.add(Code::LostUnacked, || {

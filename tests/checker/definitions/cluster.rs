@@ -165,9 +165,9 @@ fn truncated(found: &mut Violations, x: &Truncated) {
             }
         }
     }
-    // The end of an epoch is the start of the next one that the log has.
+    // The largest is the last one that the log has. The end of an epoch is the start of the next one that the log has.
     let common = x.own.iter().map(|(epoch, _)| *epoch).filter(|epoch| x.leader.iter().any(|(other, _)| other == epoch));
-    let Some(common) = common.last() else { return };
+    let Some(common) = common.max() else { return };
     let end =
         |epochs: &[(i32, i64)], log_end| epochs.iter().find(|(epoch, _)| *epoch > common).map_or(log_end, |e| e.1);
     let point = end(&x.own, x.own_end).min(end(&x.leader, x.leader_end));

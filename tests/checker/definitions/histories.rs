@@ -27,7 +27,7 @@ pub(super) fn random(seed: u64) -> Vec<Event> {
         let line = source.line();
         events.push(event(line));
     }
-    let logged = source.theme % 2 == 0 || source.rng.chance(0.3);
+    let logged = source.theme.is_multiple_of(2) || source.rng.chance(0.3);
     if logged {
         let replicas: &[Option<i32>] = if source.theme == 6 { &[None, Some(2)] } else { &[None] };
         for p in ["o-0", "o-1"] {
@@ -185,7 +185,7 @@ impl Source {
             send["acks0"] = json!(true);
         }
         let mut end = self.end(16);
-        if end["result"] == "ok" && self.rng.chance(0.9) {
+        if end["result"] == "ok" && self.rng.chance(0.9) || end["result"] == "info" && self.rng.chance(0.5) {
             end["offset"] = json!(self.below(4));
         }
         with_end(send, end)

@@ -397,13 +397,20 @@ impl Model {
         }
         for send in &self.sends {
             for attempt in &send.attempts {
-                if attempt.p == p && attempt.status == Status::Ok && attempt.off >= 0 {
+                if attempt.p == p && self.counts(send, attempt) && attempt.off >= 0 {
                     note(attempt.off, Some(send.id.clone()), by_client(Some(&send.id)));
                 }
             }
         }
         order.sort_by_key(|known| (known.off, self.rank(known.id.as_ref())));
         order
+    }
+
+    /// Whether an attempt's end says where the record is: it was acknowledged, or proved to be applied.
+    pub(super) fn counts(&self, send: &Send, attempt: &Attempt) -> bool {
+        let delivered = self.deliveries.iter().any(|delivery| delivery.id.as_ref() == Some(&send.id));
+        let proven = delivered || send.txn.as_ref().is_some_and(|txn| self.must(txn));
+        attempt.status == Status::Ok || attempt.status == Status::Info && proven
     }
 
     /// Ids in the order in which their producers were met.

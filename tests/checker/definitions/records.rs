@@ -78,7 +78,8 @@ fn one_send(m: &Model, found: &mut Violations, send: &Send) {
     if status == Status::Unasked && logged && !is_logged(m, &send.id) {
         found.insert(("LOST-UNACKED", send.id.clone()));
     }
-    if status == Status::Ok && !exempt(m, send) {
+    let part_of_a_whole = status == Status::Info && send.off >= 0 && send.txn.as_ref().is_some_and(|txn| m.must(txn));
+    if part_of_a_whole && !exempt(m, send) || status == Status::Ok && !exempt(m, send) {
         let max = m.deliveries.iter().filter(|delivery| delivery.p == send.p).map(|delivery| delivery.off).max();
         let lost = if logged {
             if send.txn.is_some() { !is_visible(m, &send.id) } else { !is_logged(m, &send.id) }
@@ -91,7 +92,7 @@ fn one_send(m: &Model, found: &mut Violations, send: &Send) {
         if lost {
             found.insert(("LOST", send.id.clone()));
         }
-        if let Some(healed) = m.healed {
+        if let Some(healed) = m.healed.filter(|_| status == Status::Ok) {
             let converge = m.setup.converge_ms * 1_000_000;
             let reader = m.owns().iter().any(|own| own.p == send.p && own.to == NEVER)
                 || m.deliveries.iter().any(|d| d.p == send.p && d.cmp >= healed && !m.crashed(&d.process));
@@ -108,7 +109,7 @@ fn one_send(m: &Model, found: &mut Violations, send: &Send) {
     {
         found.insert(("FAIL-VISIBLE", send.id.clone()));
     }
-    for attempt in send.attempts.iter().filter(|attempt| attempt.status == Status::Ok && attempt.off >= 0) {
+    for attempt in send.attempts.iter().filter(|attempt| m.counts(send, attempt) && attempt.off >= 0) {
         let Some(log) = m.log(&attempt.p) else { continue };
         let there: Vec<_> = log.entries.iter().filter(|entry| entry.off == attempt.off).collect();
         let trimmed = attempt.off < m.log_start(&attempt.p);
@@ -160,11 +161,11 @@ fn one_partition(m: &Model, found: &mut Violations, p: &str) {
     // Neighbours within a transaction, markers left out.
     let data: Vec<_> = m.order(p).into_iter().filter(|known| known.state != State::Marker).collect();
     let txn_of = |place: usize| m.send(data[place].id.as_ref()).and_then(|send| send.txn.clone());
-    for later in 0..data.len() {
+    for (later, known) in data.iter().enumerate() {
         let Some(txn) = txn_of(later) else { continue };
         let before = (0..later).rev().find(|place| txn_of(*place).as_ref() == Some(&txn));
         if before.is_some_and(|before| before + 1 < later) {
-            found.insert(("SEND-SKIP", data[later].id.clone().unwrap()));
+            found.insert(("SEND-SKIP", known.id.clone().unwrap()));
         }
     }
     // Two at one offset: what is known, and what was delivered.

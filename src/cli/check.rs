@@ -1,0 +1,149 @@
+//! `rehearsal check`: read a history, hold the rules against it, say what was found.
+
+use super::arguments::Check;
+use rehearsal::check::History;
+use rehearsal::check::HistoryError;
+use rehearsal::check::Outcome;
+use rehearsal::check::Reader;
+use rehearsal::check::Report;
+use rehearsal::check::Verdict;
+use serde_json::json;
+use std::error::Error;
+use std::fs::File;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::IsTerminal as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Something required does not hold.
+const FAILED: u8 = 1;
+/// The file is no history; clap ends with the same code when the arguments are wrong.
+const NO_HISTORY: u8 = 2;
+/// The history does not say enough.
+const UNDECIDED: u8 = 3;
+
+/// Shows how far a long job is, on a terminal only.
+struct Progress {
+    shown: bool,
+    percent: u64,
+}
+
+/// Checks the file, and ends with the code that says how that went.
+pub(super) fn run(check: &Check) -> Result<ExitCode, Box<dyn Error>> {
+    let mut progress = Progress { shown: io::stderr().is_terminal(), percent: 0 };
+    let history = match read(&check.history, &mut progress) {
+        Ok(history) => history,
+        Err(error) => {
+            progress.clear();
+            eprintln!("error: {}: {error}", check.history.display());
+            return Ok(ExitCode::from(NO_HISTORY));
+        }
+    };
+    let report = history.check_with(&mut |done, of| progress.show("checking", done as u64, of as u64), check.first);
+    progress.clear();
+    let mut out = io::stdout().lock();
+    if check.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&report))?)?;
+    } else {
+        writeln!(out, "{report}")?;
+        events(&mut out, &history, &report)?;
+    }
+    Ok(match report.outcome() {
+        Outcome::Passed => ExitCode::SUCCESS,
+        Outcome::Failed => ExitCode::from(FAILED),
+        Outcome::Undecided => ExitCode::from(UNDECIDED),
+    })
+}
+
+fn as_json(report: &Report) -> serde_json::Value {
+    json!({ "outcome": report.outcome(), "report": report })
+}
+
+/// The events that the report names, as they stand in the history.
+fn events(out: &mut impl io::Write, history: &History, report: &Report) -> Result<(), Box<dyn Error>> {
+    let required = report.findings.iter().filter(|finding| finding.verdict <= Verdict::Gap);
+    let shown = required.filter(|finding| !report.hidden.contains_key(finding.code.name()));
+    let steps = shown.filter_map(|finding| finding.examples.first()).flat_map(|example| &example.steps);
+    let mut numbers: Vec<u32> = steps.filter_map(|step| step.event).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    for number in numbers {
+        if let Some(event) = history.event(number as usize) {
+            writeln!(out, "event {number}: {}", serde_json::to_string(&event)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path, progress: &mut Progress) -> Result<History, Box<dyn Error>> {
+    if path.as_os_str() == "-" {
+        return Ok(lines(io::stdin().lock(), 0, progress)?);
+    }
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    Ok(lines(BufReader::with_capacity(1 << 20, file), size, progress)?)
+}
+
+fn lines(mut source: impl BufRead, size: u64, progress: &mut Progress) -> Result<History, HistoryOrIo> {
+    let mut reader = Reader::new();
+    let (mut line, mut done) = (String::new(), 0_u64);
+    loop {
+        line.clear();
+        let read = source.read_line(&mut line)?;
+        if read == 0 {
+            return Ok(reader.finish()?);
+        }
+        reader.line(&line)?;
+        done += read as u64;
+        progress.show("reading", done, size);
+    }
+}
+
+/// Reading fails, or what was read is no history.
+#[derive(Debug)]
+enum HistoryOrIo {
+    History(HistoryError),
+    Io(io::Error),
+}
+
+impl From<HistoryError> for HistoryOrIo {
+    fn from(error: HistoryError) -> Self {
+        Self::History(error)
+    }
+}
+
+impl From<io::Error> for HistoryOrIo {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl std::fmt::Display for HistoryOrIo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::History(error) => error.fmt(f),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for HistoryOrIo {}
+
+impl Progress {
+    fn show(&mut self, what: &str, done: u64, of: u64) {
+        let Some(percent) = done.saturating_mul(100).checked_div(of).filter(|_| self.shown) else { return };
+        if percent != self.percent {
+            self.percent = percent;
+            eprint!("\r{what} {percent:>3} %  ");
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown {
+            eprint!("\r{:20}\r", "");
+        }
+    }
+}

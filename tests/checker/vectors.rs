@@ -1,0 +1,299 @@
+//! The cases on which Jepsen tests its own Kafka checker, as data in our terms: same situation, our codes.
+//!
+//! Source: the facts of `jepsen.tests.kafka-test` (jepsen-io/jepsen). Differs: an operation of several sends or polls
+//! is several operations here; a subscription that covers a partition is an assignment that is kept.
+
+use super::generator::event;
+use rehearsal::check::Code;
+use rehearsal::check::History;
+use serde_json::Value;
+use serde_json::json;
+
+/// What is known of one history, operation by operation: times follow from places.
+fn check(what: &str, operations: &[Value], expected: &[(Code, &str)]) {
+    let timed = |(place, operation): (usize, &Value)| {
+        let mut operation = operation.clone();
+        operation["t"] = json!(10 * place + 1);
+        if let Some(end) = operation.get_mut("end") {
+            end["t"] = json!(10 * place + 2);
+        }
+        event(operation)
+    };
+    let history = History::from_events(operations.iter().enumerate().map(timed)).unwrap();
+    let report = history.check();
+    let subjects = |finding: &rehearsal::check::Finding| {
+        let code = finding.code;
+        finding.examples.iter().map(|example| (code, example.subject.clone())).collect::<Vec<_>>()
+    };
+    let mut found: Vec<(Code, String)> = report.findings.iter().flat_map(subjects).collect();
+    found.sort();
+    let mut expected: Vec<(Code, String)> = expected.iter().map(|(code, name)| (*code, (*name).to_owned())).collect();
+    expected.sort();
+    assert_eq!(found, expected, "{what}\n{report}");
+}
+
+fn send(id: &str, to: &str, result: &str, offset: Option<i64>) -> Value {
+    let mut end = json!({"result": result});
+    if let Some(offset) = offset {
+        end["offset"] = json!(offset);
+    }
+    // Each send is a process of its own: an `info` of one is no end of the others.
+    json!({"event": "send", "id": id, "process": format!("sender of {id}"), "to": to, "end": end})
+}
+
+fn of_txn(mut operation: Value, txn: &str) -> Value {
+    operation["txn"] = json!(txn);
+    operation
+}
+
+fn poll(process: &str, records: Value) -> Value {
+    json!({"event": "poll", "process": process, "end": {"result": "ok", "records": records}})
+}
+
+fn poll_that(result: &str, process: &str, records: Value) -> Value {
+    json!({"event": "poll", "process": process, "end": {"result": result, "records": records}})
+}
+
+#[test]
+fn version_orders() {
+    check(
+        "two sends are acknowledged at one offset",
+        &[send("a#0", "x-0", "ok", Some(537)), send("b#0", "x-0", "ok", Some(537))],
+        &[(Code::InconsOff, "x-0@537")],
+    );
+    let in_doubt = [
+        of_txn(send("a#0", "x-0", "info", Some(0)), "T"),
+        of_txn(send("a#1", "y-0", "info", None), "T"),
+        send("b#0", "x-0", "ok", Some(0)),
+    ];
+    check("a conflict with a send in doubt is none", &in_doubt, &[]);
+    let mut proven = in_doubt.to_vec();
+    let mut read = poll("r", json!({"y-0": [[5, "a#1"]]}));
+    read["isolation"] = json!("read_committed");
+    proven.push(read);
+    check(
+        "but a read of one part proves the other",
+        &proven,
+        // Nobody said that the transaction was to be committed.
+        &[(Code::InconsOff, "x-0@0"), (Code::Precommit, "a#1")],
+    );
+}
+
+#[test]
+fn failed_writes() {
+    check(
+        "a failed write is read",
+        &[send("a#0", "x-0", "fail", None), poll("r", json!({"x-0": [[0, "a#0"]]}))],
+        &[(Code::FailVisible, "a#0")],
+    );
+}
+
+#[test]
+fn lost_writes() {
+    check(
+        "what lies before a read was not read",
+        &[
+            send("a#0", "x-0", "ok", Some(0)),
+            send("a#1", "x-0", "ok", Some(1)),
+            send("a#2", "x-0", "ok", Some(3)),
+            send("c#0", "x-0", "info", None),
+            poll("r", json!({"x-0": [[2, "c#0"]]})),
+        ],
+        &[(Code::Lost, "a#0"), (Code::Lost, "a#1")],
+    );
+    check(
+        "one of two at an offset was overwritten",
+        &[
+            send("a#0", "x-0", "ok", Some(0)),
+            send("b#0", "x-0", "ok", Some(0)),
+            send("b#1", "x-0", "ok", Some(2)),
+            poll("r", json!({"x-0": [[0, "b#0"], [2, "b#1"]]})),
+        ],
+        &[(Code::Lost, "a#0"), (Code::InconsOff, "x-0@0")],
+    );
+    let atomic = |with_proof: bool| {
+        let mut operations = vec![
+            of_txn(send("a#0", "x-0", "info", None), "T"),
+            of_txn(send("a#1", "y-0", "info", Some(0)), "T"),
+            send("c#0", "y-0", "info", None),
+            json!({"event": "end_txn", "process": "t", "txn": "T", "commit": true, "end": {"result": "info"}}),
+        ];
+        if with_proof {
+            let mut read = poll("r", json!({"x-0": [[0, "a#0"]]}));
+            read["isolation"] = json!("read_committed");
+            operations.push(read);
+        }
+        operations.push(poll("s", json!({"y-0": [[1, "c#0"]]})));
+        operations
+    };
+    check("a part of a transaction in doubt is missing", &atomic(false), &[]);
+    check("a part of a transaction that was read is missing", &atomic(true), &[(Code::Lost, "a#1")]);
+}
+
+#[test]
+fn skipped_polls() {
+    let sends = |offsets: std::ops::Range<i64>| {
+        offsets.map(|offset| send(&format!("a#{offset}"), "x-0", "ok", Some(offset))).collect::<Vec<_>>()
+    };
+    let skips = |between: Option<Value>| {
+        let mut operations: Vec<Value> = sends(1..3);
+        operations.push(json!({"event": "assigned", "process": "r", "partitions": {"x-0": null}}));
+        operations.push(send("a#4", "x-0", "info", None));
+        operations.push(send("b#3", "x-0", "info", None));
+        operations.push(poll("r", json!({"x-0": [[1, "a#1"], [2, "a#2"]]})));
+        operations.push(poll("s", json!({"x-0": [[3, "b#3"]]})));
+        operations.extend(between);
+        operations.push(poll("r", json!({"x-0": [[4, "a#4"]]})));
+        operations
+    };
+    check("offset 3 exists and was skipped", &skips(None), &[(Code::PollSkip, "r:x-0@4")]);
+    let assigned = json!({"event": "assigned", "process": "r", "partitions": {"x-0": null}});
+    check("an assignment may jump", &skips(Some(assigned)), &[]);
+    let other = json!({"event": "assigned", "process": "q", "partitions": {"x-0": null}});
+    check("another one's assignment may not", &skips(Some(other)), &[(Code::PollSkip, "r:x-0@4")]);
+
+    let mut aborted = sends(0..6);
+    aborted.push(poll("r", json!({"x-0": [[0, "a#0"]]})));
+    aborted.push(poll_that("fail", "r", json!({"x-0": [[1, "a#1"], [2, "a#2"]]})));
+    let mut rewound = aborted.clone();
+    let seek = json!({"event": "seek", "process": "r", "partition": "x-0", "offset": 1});
+    rewound.push(seek);
+    rewound.push(poll("r", json!({"x-0": [[1, "a#1"], [2, "a#2"], [3, "a#3"], [4, "a#4"], [5, "a#5"]]})));
+    check("after an abort the application goes back", &rewound, &[]);
+    let seek = json!({"event": "seek", "process": "r", "partition": "x-0", "offset": 1});
+    aborted.push(seek);
+    aborted.push(poll("r", json!({"x-0": [[3, "a#3"], [4, "a#4"]]})));
+    check("after an abort the application should have gone back", &aborted, &[(Code::StartSkip, "r:x-0@3")]);
+}
+
+#[test]
+fn repeated_polls() {
+    let twice = |between: Option<Value>| {
+        let mut operations: Vec<Value> = (1..5).map(|n| send(&format!("a#{n}"), "x-0", "ok", Some(n))).collect();
+        operations.push(json!({"event": "assigned", "process": "r", "partitions": {"x-0": null}}));
+        operations.push(poll("r", json!({"x-0": [[1, "a#1"], [2, "a#2"], [3, "a#3"]]})));
+        operations.extend(between);
+        operations.push(poll("r", json!({"x-0": [[2, "a#2"], [3, "a#3"], [4, "a#4"]]})));
+        operations
+    };
+    check("a reader goes back", &twice(None), &[(Code::NonmonoPoll, "r:x-0@2")]);
+    let assigned = json!({"event": "assigned", "process": "r", "partitions": {"x-0": null}});
+    check("with an assignment it may", &twice(Some(assigned)), &[]);
+}
+
+#[test]
+fn within_one_operation() {
+    let sends = [send("a#1", "x-0", "info", None), send("a#2", "x-0", "info", None), send("a#4", "x-0", "info", None)];
+    let with = |records: Value| {
+        let mut operations = sends.to_vec();
+        operations.push(poll("s", json!({"x-0": [[2, "a#2"]]})));
+        operations.push(poll("r", records));
+        operations
+    };
+    check("a poll skips", &with(json!({"x-0": [[1, "a#1"], [4, "a#4"]]})), &[(Code::PollSkip, "r:x-0@4")]);
+    check("a poll goes back", &with(json!({"x-0": [[4, "a#4"], [1, "a#1"]]})), &[(Code::NonmonoPoll, "r:x-0@1")]);
+    check("a poll repeats", &with(json!({"x-0": [[4, "a#4"], [4, "a#4"]]})), &[(Code::NonmonoPoll, "r:x-0@4")]);
+    check(
+        "the sends of a transaction are apart",
+        &[
+            of_txn(send("a#1", "x-0", "ok", Some(1)), "T"),
+            of_txn(send("a#2", "x-0", "ok", None), "T"),
+            send("b#0", "x-0", "info", None),
+            json!({"event": "end_txn", "process": "t", "txn": "T", "commit": true, "end": {"result": "ok"}}),
+            poll("r", json!({"x-0": [[2, "b#0"], [3, "a#2"]]})),
+            poll("s", json!({"x-0": [[1, "a#1"]]})),
+        ],
+        &[(Code::SendSkip, "a#2")],
+    );
+    check(
+        "the sends of a transaction are in the wrong order",
+        &[of_txn(send("a#0", "x-0", "ok", Some(3)), "T"), of_txn(send("a#1", "x-0", "ok", Some(1)), "T")],
+        &[(Code::Reorder, "a#0")],
+    );
+    check(
+        "the sends of a producer are in the wrong order",
+        &[send("a#0", "x-0", "ok", Some(3)), send("a#1", "x-0", "ok", Some(1))],
+        &[(Code::Reorder, "a#0")],
+    );
+}
+
+#[test]
+fn duplicates() {
+    check(
+        "acknowledged at one offset, read at another",
+        &[
+            send("a#0", "x-0", "ok", Some(1)),
+            send("b#0", "x-0", "info", None),
+            poll("r", json!({"x-0": [[2, "b#0"], [3, "a#0"]]})),
+        ],
+        &[(Code::Dup, "a#0")],
+    );
+    check(
+        "a poll of an aborted transaction counts",
+        &[send("a#0", "x-0", "ok", Some(1)), poll_that("fail", "r", json!({"x-0": [[11, "a#0"]]}))],
+        &[(Code::Dup, "a#0")],
+    );
+}
+
+#[test]
+fn lagging_readers() {
+    let with = |records: Value| {
+        vec![
+            json!({"event": "setup", "staleness_ms": 0}),
+            json!({"event": "assigned", "process": "r", "partitions": {"x-0": 0}}),
+            poll("r", json!({})),
+            send("a#0", "x-0", "ok", Some(0)),
+            poll("r", records),
+        ]
+    };
+    let check = |what: &str, operations: Vec<Value>, expected: &[(Code, &str)]| {
+        let setup = operations[0].clone();
+        let timed = |(place, operation): (usize, &Value)| {
+            let mut operation = operation.clone();
+            operation["t"] = json!(10 * place + 1);
+            if let Some(end) = operation.get_mut("end") {
+                end["t"] = json!(10 * place + 2);
+            }
+            event(operation)
+        };
+        let events = std::iter::once(event(setup)).chain(operations[1..].iter().enumerate().map(timed));
+        let report = History::from_events(events).unwrap().check();
+        let codes: Vec<Code> = expected.iter().map(|(code, _)| *code).collect();
+        assert_eq!(report.codes(), codes, "{what}\n{report}");
+    };
+    check("up to date", with(json!({"x-0": [[0, "a#0"]]})), &[]);
+    check("behind", with(json!({})), &[(Code::StaleRead, "r:x-0@-1")]);
+}
+
+#[test]
+fn cycles() {
+    let write = |id: &str, to: &str, offset: i64, txn: &str| of_txn(send(id, to, "ok", Some(offset)), txn);
+    let read = |txn: &str, records: Value| of_txn(poll(&format!("reader of {txn}"), records), txn);
+    check(
+        "reads alone make a cycle",
+        &[
+            write("a#0", "x-0", 0, "T1"),
+            write("b#0", "y-0", 0, "T2"),
+            read("T1", json!({"y-0": [[0, "b#0"]]})),
+            read("T2", json!({"x-0": [[0, "a#0"]]})),
+        ],
+        &[(Code::G1cWr, "T1+T2"), (Code::G1c, "T1+T2")],
+    );
+    check(
+        "writes interleave",
+        &[
+            write("a#0", "x-0", 0, "T1"),
+            write("b#0", "x-0", 1, "T2"),
+            write("b#1", "y-0", 0, "T2"),
+            write("a#1", "y-0", 1, "T1"),
+        ],
+        &[(Code::G0, "T1+T2")],
+    );
+    let mut own = read("T1", json!({"x-0": [[0, "a#0"]]}));
+    own["isolation"] = json!("read_committed");
+    check(
+        "a transaction reads its own write before its end",
+        &[write("a#0", "x-0", 0, "T1"), own],
+        &[(Code::Precommit, "a#0")],
+    );
+}
