@@ -411,6 +411,30 @@ async fn commits_say_exactly_how_far_they_go() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_committed_for_a_partition_that_went_to_somebody_else() {
+    for (way, settings) in ways() {
+        let cluster = cluster(2).await;
+        fill(&cluster, 2, 0..20);
+        let settings = |builder| settings(builder).enable_auto_commit(false);
+        let mut one = member(&cluster, settings).await;
+        let mut records = Vec::new();
+        for _ in 0..20 {
+            records.push(one.recv().await.unwrap());
+        }
+        // What is asked for before a partition goes is done before it goes.
+        one.commit_async().unwrap();
+        let mut two = member(&cluster, settings).await;
+        let (_, again) = tokio::join!(drain(&mut one, 20_000), drain(&mut two, 20_000));
+        assert_eq!(again, Vec::<i32>::new(), "{way}");
+        let other = indexes(&two)[0];
+        let stale = records.iter().find(|record| record.partition.0 == other).unwrap();
+        let refused = one.commit_record(stale).await.unwrap_err();
+        assert_eq!(refused.code(), Some(ErrorCode::ILLEGAL_GENERATION), "{way}");
+        assert_eq!(cluster.group("g").lag("t"), 0, "{way}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_consumer_that_names_its_partitions_commits_without_being_a_member() {
     let cluster = cluster(2).await;
     fill(&cluster, 2, 0..10);

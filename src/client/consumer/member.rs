@@ -177,6 +177,18 @@ struct Pending {
     error: Option<Error>,
 }
 
+impl Pending {
+    /// Commits for these partitions only. Others may be somebody else's, who has committed more.
+    fn keep(&mut self, held: &BTreeSet<TopicPartition>) {
+        let other = self.offsets.keys().find(|partition| !held.contains(*partition));
+        if let Some(other) = other {
+            let error = Error::broker(ErrorCode::ILLEGAL_GENERATION, ApiKey::OffsetCommit);
+            self.error = Some(error.about(&other.topic, Some(other.partition)));
+        }
+        self.offsets.retain(|partition, _| held.contains(partition));
+    }
+}
+
 /// How it ends.
 #[derive(Debug)]
 struct Closing {
@@ -209,6 +221,10 @@ pub(super) struct Member {
     membership: Membership,
     subscription: Option<Subscription>,
     wanted: Wanted,
+    /// The last target.
+    promised: Option<Target>,
+    /// What the user owned when it last said so: it commits for nothing else.
+    held: BTreeSet<TopicPartition>,
     commands: mpsc::UnboundedReceiver<Command>,
     metadata: watch::Receiver<Arc<Metadata>>,
     work: JoinSet<Done>,
@@ -249,6 +265,8 @@ impl Member {
             membership,
             subscription: None,
             wanted: Wanted::default(),
+            promised: None,
+            held: BTreeSet::new(),
             commands,
             work: JoinSet::new(),
             commits: VecDeque::new(),
@@ -383,8 +401,13 @@ impl Member {
                 self.commit(commit, None, Some(None));
                 self.unsubscribe();
             }
-            Command::Owned { id, commit } if commit.is_empty() => self.membership.on_owned(now, id),
-            Command::Owned { id, commit } => self.commit(commit, None, Some(Some(id))),
+            Command::Owned { id, commit } => {
+                if let Some(target) = self.promised.take_if(|target| target.id == id) {
+                    self.held = target.partitions;
+                }
+                // What was asked to be committed before comes before the group goes on.
+                self.commit(commit, None, Some(Some(id)));
+            }
             Command::Commit { offsets, reply } => self.commit(offsets, reply, None),
             Command::Committed { partitions, reply } => self.tell_committed(partitions, reply),
             Command::Look => {}
@@ -426,6 +449,7 @@ impl Member {
         self.subscription = None;
         self.list_at = None;
         self.wanted = Wanted::default();
+        self.held.clear();
         // Who unsubscribes means it; only closing can be meant to be short.
         let departure = self.membership.leave(OnClose::Default);
         self.call(|attention| attention.target = None);
@@ -540,10 +564,13 @@ impl Member {
                 });
             }
             Action::Leave(departure) => self.leave(departure),
-            Action::Own(target) => self.call(|attention| {
-                let lost = attention.target.as_ref().is_some_and(|before| before.lost);
-                attention.target = Some(Target { lost: lost || target.lost, ..target });
-            }),
+            Action::Own(target) => {
+                self.promised = Some(target.clone());
+                self.call(|attention| {
+                    let lost = attention.target.as_ref().is_some_and(|before| before.lost);
+                    attention.target = Some(Target { lost: lost || target.lost, ..target });
+                });
+            }
             Action::Fail(error) => {
                 tracing::warn!(group = &*self.config.group_id, %error, "the group cannot be joined");
                 self.subscription = None;
@@ -581,12 +608,6 @@ impl Member {
 
     fn commit(&mut self, offsets: Offsets, reply: Option<oneshot::Sender<Result<()>>>, gives_up: Option<Option<u64>>) {
         let now = Instant::now();
-        if offsets.is_empty() {
-            if let Some(reply) = reply {
-                let _ = reply.send(Ok(()));
-            }
-            return;
-        }
         // Nobody waits for what is committed by itself: the next one will do.
         let patience = match (&reply, gives_up) {
             (Some(_), _) => self.router.settings.api_timeout,
@@ -594,7 +615,7 @@ impl Member {
             (None, None) => self.shared.settings.auto_commit.unwrap_or(self.router.settings.request_timeout),
         };
         let identity = self.membership.identity();
-        self.commits.push_back(Pending {
+        let mut pending = Pending {
             all: offsets.clone(),
             offsets,
             reply,
@@ -603,7 +624,11 @@ impl Member {
             gives_up,
             failures: 0,
             error: None,
-        });
+        };
+        if self.subscription.is_some() && gives_up.is_none() {
+            pending.keep(&self.held);
+        }
+        self.commits.push_back(pending);
     }
 
     /// Sends the oldest commit; one at a time, so that no older one overtakes a newer one.
@@ -616,23 +641,18 @@ impl Member {
             return Some(self.commit_at);
         }
         let identity = self.membership.identity();
+        if identity != pending.identity && pending.gives_up.is_none() {
+            // After a rebalance only what is still this member's may be committed.
+            pending.keep(&self.held);
+        }
+        if pending.offsets.is_empty() {
+            self.end_commit(Ok(()));
+            return self.commit_next(now);
+        }
         let outside = identity.generation < 0 && pending.identity.generation >= 0;
         if outside || self.subscription.is_some() && identity.generation < 0 {
             let error = Error::broker(ErrorCode::UNKNOWN_MEMBER_ID, ApiKey::OffsetCommit);
             self.end_commit(Err(error));
-            return self.commit_next(now);
-        }
-        if identity != pending.identity && pending.gives_up.is_none() {
-            // After a rebalance only what is still this member's may be committed.
-            let state = lock(&self.shared.state);
-            let count = pending.offsets.len();
-            pending.offsets.retain(|partition, _| state.partitions.contains_key(partition));
-            if pending.offsets.len() < count {
-                pending.error = Some(Error::broker(ErrorCode::ILLEGAL_GENERATION, ApiKey::OffsetCommit));
-            }
-        }
-        if pending.offsets.is_empty() {
-            self.end_commit(Ok(()));
             return self.commit_next(now);
         }
         self.committing = true;
