@@ -39,7 +39,7 @@
 //! | [`broker`] | the engine: all brokers as one state machine without clock, socket or task |
 //! | [`log`], [`metadata`], [`config`] | what it is made of: partition logs, topics and replicas, configuration as data |
 //! | [`fault`] | what can go wrong with requests, as data; [a chapter](guide::faults) shows each |
-//! | [`journal`] | what happened, as data |
+//! | [`journal`] | what happened, as data; [`Cluster::expect`] says what has to |
 //! | `sim` (feature `sim`) | an application's processes, a cluster, faults and the checker in virtual time, from one seed |
 //! | [`check`] | histories and the checker: what was lost, doubled, reordered or seen too early, with its witness |
 //! | [`wire`], [`net`] | messages, record batches, frames; byte streams over TCP or in memory |

@@ -288,7 +288,7 @@ impl Cluster {
     }
 
     /// The requests that came, oldest first, with their answers: what is kept of them, see
-    /// [`JournalLimits`](JournalLimits).
+    /// [`JournalLimits`](crate::journal::JournalLimits).
     pub fn requests(&self) -> Vec<Exchange> {
         // Copied first: nobody should have to wait while it is read.
         Exchange::all(&self.shell.look(|engine, _| engine.journal().clone()))
