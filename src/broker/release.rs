@@ -2,6 +2,7 @@
 //!
 //! Not here: what we serve ourselves; a release only ever takes away from that.
 
+use crate::base::ErrorCode;
 use crate::wire::ApiKey;
 use crate::wire::schema::Versions;
 use std::fmt;
@@ -128,6 +129,16 @@ impl Release {
         match self.0 {
             Some(column) if NAMES[column] < "4" => 0,
             _ => 2,
+        }
+    }
+
+    /// How brokers of this release refuse a producer that they know nothing of and that does not begin with sequence
+    /// number 0; since KIP-360 they do not.
+    pub(super) fn refuses_unknown_producers(self) -> Option<ErrorCode> {
+        match NAMES[self.0?] {
+            "0.11" => Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
+            "1.1" => Some(ErrorCode::UNKNOWN_PRODUCER_ID),
+            _ => None,
         }
     }
 

@@ -205,8 +205,16 @@ fn append(
     verification: Verification,
 ) -> Result<LogAppendInfo, AppendError> {
     let index = PartitionIndex(data.index);
+    let unknown = state.release().refuses_unknown_producers();
     let log = state.partition_led_by(topic, index, ctx.broker).map_err(refusal)?;
     let records = data.records.unwrap_or_default().into_bytes();
+    if let (Some(code), Ok(header)) = (unknown, BatchHeader::read(&records)) {
+        let producers = log.leader_replica().map(|leader| leader.log().producers());
+        let is_known = producers.is_some_and(|producers| producers.get(header.producer_id).is_some());
+        if header.has_producer_id() && header.base_sequence > 0 && !is_known {
+            return Err(refusal(code));
+        }
+    }
     let origin = AppendOrigin::Client { produce_version: ctx.api_version };
     let info = log.append_verified(ctx.broker, ctx.timestamp, &records, origin, acks, verification)?;
     state.touch(Watch::Partition(topic, index));
@@ -378,6 +386,23 @@ mod tests {
 
     fn count(cluster: &TestCluster, topic: &str) -> usize {
         cluster.engine.batches(topic, PartitionIndex(0)).len()
+    }
+
+    #[test]
+    fn an_old_broker_wants_to_know_its_producers() {
+        let check = |release: &str, version: i16, expected: ErrorCode| {
+            let mut cluster = TestCluster::of_release(release, 1, &[]).topic("a", 1, 1);
+            let mut asked = request(&cluster, version, 1, &[("a", 0, &["x"])]);
+            let mut batch = BatchBuilder::new().producer(ProducerId(7), ProducerEpoch(0), 5);
+            batch.append(START_TIME, None, Some(b"x"), &[]);
+            let records = Records::from(batch.build().unwrap().to_bytes());
+            asked.topic_data[0].partition_data[0].records = Some(records);
+            assert_eq!(rows(&cluster.ask(version, asked))[0].1, expected, "{release}");
+        };
+        check("0.11", 3, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+        check("1.1", 5, ErrorCode::UNKNOWN_PRODUCER_ID);
+        check("2.8", 9, ErrorCode::NONE);
+        check("latest", 12, ErrorCode::NONE);
     }
 
     #[test]

@@ -15,12 +15,15 @@ use crate::wire::codec::Records;
 use crate::wire::messages::add_offsets_to_txn::AddOffsetsToTxnRequest;
 use crate::wire::messages::add_partitions_to_txn::AddPartitionsToTxnRequest;
 use crate::wire::messages::add_partitions_to_txn::AddPartitionsToTxnTopic;
+use crate::wire::messages::describe_producers::DescribeProducersRequest;
+use crate::wire::messages::describe_producers::TopicRequest;
 use crate::wire::messages::end_txn::EndTxnRequest;
 use crate::wire::messages::fetch::FetchPartition;
 use crate::wire::messages::fetch::FetchRequest;
 use crate::wire::messages::fetch::FetchTopic;
 use crate::wire::messages::find_coordinator::FindCoordinatorRequest;
 use crate::wire::messages::init_producer_id::InitProducerIdRequest;
+use crate::wire::messages::list_transactions::ListTransactionsRequest;
 use crate::wire::messages::offset_fetch::OffsetFetchRequest;
 use crate::wire::messages::offset_fetch::OffsetFetchRequestTopic;
 use crate::wire::messages::produce::PartitionProduceData;
@@ -487,4 +490,99 @@ fn a_transactional_id_that_is_not_used_is_forgotten() {
     assert_eq!(client.add(&mut cluster, "a", 0), ErrorCode::INVALID_PRODUCER_ID_MAPPING);
     cluster.engine.act_on_transaction(cluster.now, "t", TransactionAction::UnloadCoordinator).unwrap();
     assert_eq!(cluster.engine.transactions(), []);
+}
+
+#[test]
+fn transactions_are_listed_by_every_filter() {
+    let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+    let first = Client::begin(&mut cluster, "orders-1", 2);
+    let mut second = Client::begin(&mut cluster, "orders-2", 2);
+    let third = Client::begin(&mut cluster, "shipments", 2);
+    second.send(&mut cluster, "a", &["x"]);
+    cluster.pass_ms(1_000);
+    let mut check = |states: &[&str], ids: &[i64], duration: i64, pattern: &str, expected: &[&str]| {
+        let request = ListTransactionsRequest {
+            state_filters: states.iter().map(|name| (*name).into()).collect(),
+            producer_id_filters: ids.to_vec(),
+            duration_filter: duration,
+            transactional_id_pattern: (!pattern.is_empty()).then(|| pattern.into()),
+            ..ListTransactionsRequest::default()
+        };
+        let response = cluster.ask(2, request);
+        let mut found: Vec<String> =
+            response.transaction_states.iter().map(|row| row.transactional_id.to_string()).collect();
+        // They come by the coordinators' partitions.
+        found.sort();
+        let unknown = response.unknown_state_filters.iter().map(|name| format!("unknown {name}"));
+        let code = ErrorCode::new(response.error_code);
+        let refused = code.is_error().then(|| code.to_string());
+        let all: Vec<String> = found.into_iter().chain(unknown).chain(refused).collect();
+        assert_eq!(all, expected, "{states:?} {ids:?} {duration} {pattern}");
+    };
+    check(&[], &[], -1, "", &["orders-1", "orders-2", "shipments"]);
+    check(&["Ongoing"], &[], -1, "", &["orders-2"]);
+    check(&["Empty", "Ongoing"], &[first.id, second.id], -1, "", &["orders-1", "orders-2"]);
+    check(&["ongoing"], &[], -1, "", &["unknown ongoing"]);
+    check(&[], &[third.id], -1, "", &["shipments"]);
+    check(&["Ongoing"], &[], 999, "", &["orders-2"]);
+    check(&["Ongoing"], &[], 1_000, "", &[]);
+    check(&[], &[], -1, "orders-.*", &["orders-1", "orders-2"]);
+    check(&[], &[], -1, "orders", &[]);
+    check(&[], &[], -1, "(", &["INVALID_REGULAR_EXPRESSION"]);
+}
+
+#[test]
+fn a_leader_shows_its_producers() {
+    let mut cluster = TestCluster::new(2).topic("a", 1, 1);
+    let mut client = Client::begin(&mut cluster, "t", 2);
+    client.send(&mut cluster, "a", &["x", "y"]);
+    let describe = |cluster: &mut TestCluster, broker: i32, topic: &str, index: i32| {
+        let topic = TopicRequest { name: topic.into(), partition_indexes: vec![index], ..TopicRequest::default() };
+        let request = DescribeProducersRequest { topics: vec![topic], ..DescribeProducersRequest::default() };
+        let row = cluster.ask_broker(broker, 0, request).topics.remove(0).partitions.remove(0);
+        let producers = row.active_producers.iter();
+        let rows: Vec<(i64, i32, i32, i64)> = producers
+            .map(|row| (row.producer_id, row.producer_epoch, row.last_sequence, row.current_txn_start_offset))
+            .collect();
+        (ErrorCode::new(row.error_code), rows)
+    };
+    assert_eq!(describe(&mut cluster, 1, "a", 0), (ErrorCode::NONE, vec![(client.id, 0, 1, 0)]));
+    let id = client.id;
+    client.end(&mut cluster, true);
+    assert_eq!(describe(&mut cluster, 1, "a", 0), (ErrorCode::NONE, vec![(id, 1, -1, -1)]));
+    let check = |cluster: &mut TestCluster, broker: i32, topic: &str, index: i32, expected: ErrorCode| {
+        assert_eq!(describe(cluster, broker, topic, index).0, expected);
+    };
+    check(&mut cluster, 1, "a b", 0, ErrorCode::INVALID_TOPIC_EXCEPTION);
+    check(&mut cluster, 1, "b", 0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    check(&mut cluster, 1, "a", 9, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    check(&mut cluster, 2, "a", 0, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+}
+
+#[test]
+fn a_producer_of_an_old_group_generation_commits_no_offsets() {
+    let mut cluster = TestCluster::new(1).topic("a", 1, 1);
+    let client = Client::begin(&mut cluster, "t", 2);
+    let home = cluster.coordinator("g");
+    let mut check = |generation_id: i32, member: &str, expected: ErrorCode| {
+        let row = TxnOffsetCommitRequestPartition::default();
+        let topic = TxnOffsetCommitRequestTopic { name: "a".into(), partitions: vec![row], ..Default::default() };
+        let request = TxnOffsetCommitRequest {
+            transactional_id: "t".into(),
+            group_id: "g".into(),
+            producer_id: client.id,
+            producer_epoch: client.epoch,
+            generation_id,
+            member_id: member.into(),
+            topics: vec![topic],
+            ..TxnOffsetCommitRequest::default()
+        };
+        let response = cluster.ask_broker(home, 5, request);
+        assert_eq!(ErrorCode::new(response.topics[0].partitions[0].error_code), expected, "{generation_id} {member}");
+    };
+    check(3, "m", ErrorCode::ILLEGAL_GENERATION);
+    check(-1, "", ErrorCode::NONE);
+    // Now there is a group, with nobody in it.
+    check(3, "m", ErrorCode::UNKNOWN_MEMBER_ID);
+    check(-1, "m", ErrorCode::NONE);
 }
