@@ -114,3 +114,29 @@ fn a_file_that_was_cut_is_no_history_wherever_the_cut_is() {
     let error = History::read_json_lines(&b"\xff\n"[..]).unwrap_err();
     assert!(error.to_string().contains("line 1: cannot be read"), "{error}");
 }
+
+#[test]
+fn the_greatest_and_least_numbers_do_no_harm() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/histories");
+    let mut checked = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let bytes = text.as_bytes();
+        // Every number that stands alone, one after the other.
+        let starts =
+            (1..bytes.len()).filter(|at| bytes[*at].is_ascii_digit() && matches!(bytes[at - 1], b':' | b'[' | b','));
+        for start in starts {
+            let length = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            for extreme in
+                ["9223372036854775807", "9223372036854775806", "-9223372036854775808", "18446744073709551615", "0"]
+            {
+                let changed = format!("{}{extreme}{}", &text[..start], &text[start + length..]);
+                if let Ok(history) = History::from_json_lines(&changed) {
+                    let _ = history.check().to_string();
+                    checked += 1;
+                }
+            }
+        }
+    }
+    assert!(checked > 1_000, "{checked}");
+}

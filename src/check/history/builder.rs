@@ -506,7 +506,7 @@ impl HistoryBuilder {
         if !end.offsets.is_empty() && !is_fetch {
             return Err(Mistake::ForeignEnd("offsets"));
         }
-        if let Some(offset) = end.offset.filter(|offset| *offset < 0) {
+        if let Some(offset) = end.offset.filter(|offset| !(0..i64::MAX).contains(offset)) {
             return Err(Mistake::NegativeOffset(offset));
         }
         if end.result == Answer::Info {
@@ -560,7 +560,7 @@ impl HistoryBuilder {
             let partition = self.partition(&partition)?.0;
             let first = number(self.history.deliveries.len(), "deliveries")?;
             for record in &records {
-                if record.offset() < 0 {
+                if !(0..i64::MAX).contains(&record.offset()) {
                     return Err(Mistake::NegativeOffset(record.offset()));
                 }
                 let id = self.id(record.id())?;

@@ -44,7 +44,7 @@ pub enum Mistake {
     ResendDiffers(String),
     /// Offsets within a batch increase, and are not negative.
     OffsetsDecrease,
-    /// An acknowledged, committed or delivered offset is negative.
+    /// An acknowledged, committed or delivered offset is negative, or has none after it.
     NegativeOffset(i64),
     /// The end has a part that is not for this kind of operation.
     ForeignEnd(&'static str),
@@ -84,7 +84,7 @@ impl fmt::Display for Mistake {
             Self::OutOfProgramOrder(id) => write!(f, "`{id}` was sent after a later number of its producer"),
             Self::ResendDiffers(id) => write!(f, "another attempt at `{id}` differs in key, hash or source"),
             Self::OffsetsDecrease => f.write_str("offsets within a batch must increase from 0 up"),
-            Self::NegativeOffset(offset) => write!(f, "offset {offset} is negative"),
+            Self::NegativeOffset(offset) => write!(f, "offset {offset} is negative, or the last there is"),
             Self::ForeignEnd(part) => write!(f, "`{part}` does not belong to the end of this operation"),
             Self::UnannouncedLog => f.write_str("no `final_log` line announced this log"),
             Self::LogTwice => f.write_str("this log was announced before"),

@@ -125,7 +125,7 @@ fn strangers(facts: &Facts<'_>, findings: &mut Findings) {
 fn last_read(facts: &Facts<'_>, sessions: &[&Session], t: u64) -> Option<i64> {
     let session = sessions.iter().rev().find(|session| session.from <= t)?;
     let start = match session.opened {
-        Opened::Assigned(Some(start), _) | Opened::Moved(Some(start)) => Some(start - 1),
+        Opened::Assigned(Some(start), _) | Opened::Moved(Some(start)) => Some(start.saturating_sub(1)),
         _ => None,
     };
     let chunks = session.chunks.iter().map(|chunk| &facts.history.chunks[*chunk as usize]);

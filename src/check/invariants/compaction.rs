@@ -43,7 +43,7 @@ fn one_pass(facts: &Facts<'_>, findings: &mut Findings, event: u32, line: &Compa
         newest.insert(&entry.key, entry.offset);
     }
     for entry in line.before.iter().filter(|entry| !kept.contains_key(&entry.offset)) {
-        let age = line.now_ms - entry.timestamp_ms;
+        let age = line.now_ms.saturating_sub(entry.timestamp_ms);
         let is_last = newest.get(entry.key.as_str()) == Some(&entry.offset);
         let may_go = entry.tombstone && age >= topic.delete_retention_ms;
         let text = || format!("compaction removed key {} at offset {} of {name}", entry.key, entry.offset);

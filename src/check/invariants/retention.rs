@@ -29,11 +29,12 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             }
             Event::SegmentDeleted(line) => {
                 let topic = history.setup.topic(&line.partition);
-                let young = topic.retention_ms < 0 || line.now_ms - line.max_timestamp_ms < topic.retention_ms;
+                let young =
+                    topic.retention_ms < 0 || line.now_ms.saturating_sub(line.max_timestamp_ms) < topic.retention_ms;
                 let small = topic.retention_bytes < 0 || line.log_bytes <= topic.retention_bytes;
                 if line.by != Removal::Request && young && small {
                     findings.add(Code::EarlyDelete, || {
-                        let age = line.now_ms - line.max_timestamp_ms;
+                        let age = line.now_ms.saturating_sub(line.max_timestamp_ms);
                         Anomaly::of(line.partition.clone())
                             .at(*event, format!("a segment of {} was deleted at the age of {age} ms", line.partition))
                             .so(format!("retention.ms is {}", topic.retention_ms))

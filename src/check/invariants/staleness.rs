@@ -30,7 +30,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         };
         let until = next.filter(same).map_or(u64::MAX, |next| next.from);
         let mut position = match session.opened {
-            Opened::Moved(Some(start)) | Opened::Assigned(Some(start), _) => Some(start - 1),
+            Opened::Moved(Some(start)) | Opened::Assigned(Some(start), _) => Some(start.saturating_sub(1)),
             _ => None,
         };
         let mut chunks = session.chunks.iter().map(|chunk| &history.chunks[*chunk as usize]).peekable();
