@@ -41,7 +41,7 @@
 //! | [`fault`] | what can go wrong with requests, as data; [a chapter](guide::faults) shows each |
 //! | [`journal`] | what happened, as data; [`Cluster::expect`] says what has to |
 //! | `sim` (feature `sim`) | an application's processes, a cluster, faults and the checker in virtual time, from one seed |
-//! | [`check`] | histories and the checker: what was lost, doubled, reordered or seen too early, with its witness |
+//! | `check` (feature `check`) | histories and the checker: what was lost, doubled, reordered or seen too early, with its witness |
 //! | [`wire`], [`net`] | messages, record batches, frames; byte streams over TCP or in memory |
 //! | [`base`] | identifiers, time, chance and error codes |
 //!
@@ -50,6 +50,7 @@
 //! | | |
 //! |---|---|
 //! | `compression` (default) | gzip, snappy, lz4 and zstd, in pure Rust |
+//! | `check` | the checker of histories |
 //! | `sim` | whole systems in virtual time: `sim`; brings the clock of Tokio that can be paused |
 //! | `toml` | fault plans in TOML; in JSON they need no feature |
 //! | `zstd-c` | zstd by the C library |
@@ -58,6 +59,7 @@
 
 pub mod base;
 pub mod broker;
+#[cfg(feature = "check")]
 pub mod check;
 pub mod client;
 pub mod config;

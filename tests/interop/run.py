@@ -42,6 +42,8 @@ CANNOT = {("java", "0.11"): "Kafka's clients from 4.0 on need a broker of 2.1 or
           ("java", "1.1"): "Kafka's clients from 4.0 on need a broker of 2.1 or newer",
           **{(client, release): "librdkafka ends with a double free where a broker lacks the requests for groups"
              for client in ("groups", "group-admin") for release in ("1.1", "0.11")},
+          **{("consumer-protocol", release): "the consumer group protocol of KIP-848 came with Kafka 4.0"
+             for release in MATRIX if release < "4"},
           **{("wire", release): "its requests have versions of the newest release" for release in MATRIX}}
 
 
@@ -79,6 +81,7 @@ CLIENTS = {
     "rdkafka": rdkafka,
     "wire": lambda: python("wire_scenario.py"),
     "groups": lambda: python("groups.py"),
+    "consumer-protocol": lambda: python("consumer_protocol.py"),
     "group-admin": lambda: python("group_admin_scenario.py"),
 }
 

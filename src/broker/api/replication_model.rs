@@ -157,10 +157,10 @@ impl Model {
     fn on_answer(&mut self, connection: ConnectionId, value: String, acks: i16, answer: Answer<ProduceResponse>) {
         match answer {
             Answer::Waiting if acks == -1 => self.waiting.push((connection, value)),
-            Answer::Response(response) if acks == -1 => {
-                if response.responses[0].partition_responses[0].error_code == 0 {
-                    self.acknowledged.push(value);
-                }
+            Answer::Response(response)
+                if acks == -1 && response.responses[0].partition_responses[0].error_code == 0 =>
+            {
+                self.acknowledged.push(value);
             }
             _ => {}
         }
