@@ -85,7 +85,7 @@ impl Brokers {
     }
 
     /// Those that are not fenced, by id: what clients are told of.
-    pub fn active(&self) -> impl Iterator<Item = &Broker> {
+    pub fn active(&self) -> impl Iterator<Item = &Broker> + Clone {
         self.by_id.values().filter(|known| !known.fenced).map(|known| &known.broker)
     }
 

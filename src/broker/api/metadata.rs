@@ -56,16 +56,19 @@ pub(super) fn handle(state: &mut State, ctx: &RequestContext, request: MetadataR
     if request.include_topic_authorized_operations {
         topics.iter_mut().for_each(|topic| topic.topic_authorized_operations = authorized::ON_TOPIC);
     }
-    let brokers = state.brokers_seen_by(ctx.broker).active().map(|broker| MetadataResponseBroker {
+    let active = state.brokers_seen_by(ctx.broker).active();
+    // The journal keeps answers, and those who only know how many there may be at most reserve room for more.
+    let mut brokers = Vec::with_capacity(active.clone().count());
+    brokers.extend(active.map(|broker| MetadataResponseBroker {
         node_id: broker.id.0,
         host: broker.host.as_str().into(),
         port: broker.port.into(),
         rack: broker.rack.as_deref().map(ByteString::from),
         ..MetadataResponseBroker::default()
-    });
+    }));
     let asked = request.include_cluster_authorized_operations;
     Outcome::Reply(MetadataResponse {
-        brokers: brokers.collect(),
+        brokers,
         cluster_id: Some(state.cluster_id.as_str().into()),
         controller_id: state.brokers_seen_by(ctx.broker).controller().0,
         topics,
