@@ -14,6 +14,9 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 RECORDS = 40
+# Others may have topics and groups of their own: the names of all that is made here start so.
+OURS = "cp-"
+TOPIC, MATCHED, NEW = OURS + "t", OURS + "x1", OURS + "new"
 
 
 def wait_for(condition, what, seconds=60):
@@ -77,27 +80,27 @@ def group_of(admin, group):
 def share(*members):
     """Whether all four partitions are read, two by each of two."""
     parts = [member.partitions for member in members]
-    return sorted(sum(parts, [])) == [("t", n) for n in range(4)] and all(len(part) == 4 // len(members) for part in parts)
+    return sorted(sum(parts, [])) == [(TOPIC, n) for n in range(4)] and all(len(part) == 4 // len(members) for part in parts)
 
 
 def main():
     servers = arguments()
     admin = AdminClient({"bootstrap.servers": servers})
-    for future in admin.create_topics([NewTopic("t", 4, 1), NewTopic("x1", 1, 1)]).values():
+    for future in admin.create_topics([NewTopic(TOPIC, 4, 1), NewTopic(MATCHED, 1, 1)]).values():
         future.result(10)
     producer = Producer({"bootstrap.servers": servers})
     for n in range(RECORDS):
-        producer.produce("t", value=str(n), partition=n % 4)
+        producer.produce(TOPIC, value=str(n), partition=n % 4)
     producer.flush(10)
     document = {}
 
-    one = Member(servers, "new", ["t"])
+    one = Member(servers, NEW, [TOPIC])
     wait_for(lambda: share(one), "all partitions for the first member")
     wait_for(lambda: len(set(one.seen)) == RECORDS, "all records for the first member")
-    document["alone"] = group_of(admin, "new")
-    two = Member(servers, "new", ["t"])
+    document["alone"] = group_of(admin, NEW)
+    two = Member(servers, NEW, [TOPIC])
     wait_for(lambda: share(one, two), "two partitions each")
-    described = admin.describe_consumer_groups(["new"])["new"].result(10)
+    described = admin.describe_consumer_groups([NEW])[NEW].result(10)
     document["described"] = {
         "type": described.type.name,
         "assignor": described.partition_assignor,
@@ -107,29 +110,29 @@ def main():
     two.stop()
     wait_for(lambda: share(one), "all partitions back")
     one.stop()
-    document["left"] = group_of(admin, "new")
-    answer = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions("new")])["new"].result(10)
+    document["left"] = group_of(admin, NEW)
+    answer = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(NEW)])[NEW].result(10)
     document["offsets"] = sorted([p.topic, p.partition, p.offset] for p in answer.topic_partitions)
     document["read again"] = len(two.seen)
 
-    regex = Member(servers, "regex", ["^x.*"])
-    wait_for(lambda: regex.partitions == [("x1", 0)], "the topic of the regular expression")
+    regex = Member(servers, OURS + "regex", [f"^{OURS}x.*"])
+    wait_for(lambda: regex.partitions == [(MATCHED, 0)], "the topic of the regular expression")
     regex.stop()
 
-    named = Member(servers, "static", ["t"], instance="i")
+    named = Member(servers, OURS + "static", [TOPIC], instance="i")
     wait_for(lambda: share(named), "all partitions for a static member")
     named.stop()
-    document["static away"] = group_of(admin, "static")
-    named = Member(servers, "static", ["t"], instance="i")
+    document["static away"] = group_of(admin, OURS + "static")
+    named = Member(servers, OURS + "static", [TOPIC], instance="i")
     wait_for(lambda: share(named), "all partitions for a static member that came back")
     named.stop()
 
     for strategy in ["range", "cooperative-sticky"]:
-        group, seen = f"moving-{strategy}", {}
-        old = Member(servers, group, ["t"], "classic", strategy)
+        group, seen = f"{OURS}moving-{strategy}", {}
+        old = Member(servers, group, [TOPIC], "classic", strategy)
         wait_for(lambda: share(old), f"{group}: all partitions by the old protocol")
         seen["before"] = group_of(admin, group)
-        new = Member(servers, group, ["t"])
+        new = Member(servers, group, [TOPIC])
         wait_for(lambda: share(old, new), f"{group}: shared by both protocols")
         seen["both"] = group_of(admin, group)
         new.stop()
@@ -138,7 +141,7 @@ def main():
         if strategy == "range":
             # Not so cooperative-sticky: librdkafka's leader keeps data of its own in assignments, and Kafka refuses
             # to lose it (GROUP_ID_NOT_FOUND, which ends the new member).
-            new = Member(servers, group, ["t"])
+            new = Member(servers, group, [TOPIC])
             wait_for(lambda: share(old, new), f"{group}: shared by both protocols again")
             old.stop()
             wait_for(lambda: share(new), f"{group}: all partitions by the new protocol")
@@ -146,10 +149,11 @@ def main():
             new.stop()
         else:
             old.stop()
-        document[group] = seen
+        document[f"moving-{strategy}"] = seen
 
-    admin.delete_consumer_groups(["new"])["new"].result(10)
-    document["groups left"] = sorted(row.group_id for row in admin.list_consumer_groups().result(10).valid)
+    admin.delete_consumer_groups([NEW])[NEW].result(10)
+    left = [row.group_id for row in admin.list_consumer_groups().result(10).valid]
+    document["groups left"] = sorted(group for group in left if group.startswith(OURS))
     json.dump(document, sys.stdout, indent=1, sort_keys=True)
     print()
 
