@@ -44,6 +44,8 @@ CANNOT = {("java", "0.11"): "Kafka's clients from 4.0 on need a broker of 2.1 or
              for client in ("groups", "group-admin") for release in ("1.1", "0.11")},
           **{("consumer-protocol", release): "the consumer group protocol of KIP-848 came with Kafka 4.0"
              for release in MATRIX if release < "4"},
+          **{("transactions-wire", release): "it asks for both protocols, and the newer one came with Kafka 4.0"
+             for release in MATRIX if release < "4"},
           **{("wire", release): "its requests have versions of the newest release" for release in MATRIX}}
 
 
@@ -83,6 +85,7 @@ CLIENTS = {
     "groups": lambda: python("groups.py"),
     "consumer-protocol": lambda: python("consumer_protocol.py"),
     "group-admin": lambda: python("group_admin_scenario.py"),
+    "transactions-wire": lambda: python("transactions_wire.py"),
 }
 
 

@@ -1,21 +1,20 @@
 """Questions that no client asks by itself: requests and batches made by hand, and every field of the answers.
 
-The bytes travel through kafka-python's connections and message classes; the batches are laid out here.
+The bytes travel through kafka-python's connections and message classes; batches.py lays out the batches.
 """
 
 import hashlib
 import logging
-import struct
 import time
 import uuid
 
-import crc32c
 from kafka import KafkaAdminClient
 from kafka.protocol.admin import DeleteRecordsRequest
 from kafka.protocol.consumer import FetchRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest
 from kafka.protocol.metadata import MetadataRequest
 from kafka.protocol.producer import InitProducerIdRequest, ProduceRequest
 
+from batches import batch
 from common import BASE, KEEP, Answers, arguments, moment, settle
 
 logging.disable(logging.CRITICAL)
@@ -56,37 +55,6 @@ def ask(name, request, version, **fields):
 
     # A broker that has just started cannot give out producer ids yet.
     answers.ask(name, settle, question, lambda answer: answer.get("error_code") != COORDINATOR_LOAD_IN_PROGRESS)
-
-
-# Batches ---------------------------------------------------------------------------------------------------------
-
-
-def varint(n):
-    n = (n << 1 ^ n >> 63) & (1 << 64) - 1
-    out = bytearray()
-    while n > 127:
-        out.append(n & 127 | 128)
-        n >>= 7
-    return bytes(out) + bytes([n])
-
-
-def field(value):
-    return varint(-1) if value is None else varint(len(value)) + value
-
-
-def record(delta, timestamp_delta, key, value):
-    body = b"\0" + varint(timestamp_delta) + varint(delta) + field(key) + field(value) + varint(0)
-    return varint(len(body)) + body
-
-
-def batch(n=1, at=0, attributes=0, producer=(-1, -1, -1), base=0, magic=2, crc=None, count=None, last=None, key=b"k", value=b"v",
-          largest=None, epoch=-1, deltas=None, extra=b"", first=None):
-    first = BASE + at if first is None else first
-    records = b"".join(record(deltas[i] if deltas else i, i, key, value) for i in range(n)) + extra
-    body = struct.pack(">hiqqqhii", attributes, n - 1 if last is None else last, first, first + n - 1 if largest is None else largest,
-                       *producer, n if count is None else count) + records
-    rest = struct.pack(">ibI", epoch, magic, crc32c.crc32c(body) if crc is None else crc) + body
-    return struct.pack(">qi", base, len(rest)) + rest
 
 
 # Topics: partition 0 is led by the first broker, partition 1 by the second ---------------------------------------
