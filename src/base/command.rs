@@ -1,4 +1,5 @@
-//! What can be done to a cluster from outside, as data: to brokers, to partitions, to the links between nodes, to groups.
+//! What can be done to a cluster from outside, as data: to brokers, to partitions, to the links between nodes, to groups,
+//! to transactions.
 //!
 //! Not here: doing it, and when; an engine obeys commands, a plan of faults says when they are given.
 
@@ -63,6 +64,22 @@ pub enum Command<B = BrokerId> {
     },
     /// From now on, a broker that becomes a coordinator reads its log for so long before it answers.
     CoordinatorLoadTime {
+        /// How long, in milliseconds.
+        ms: u32,
+    },
+    /// Something happens to a transactional id or its coordinator.
+    Transaction {
+        /// The transactional id.
+        transactional_id: String,
+        /// What happens to it.
+        action: TransactionAction<B>,
+    },
+    /// The markers of all transactions stop arriving.
+    HoldMarkers,
+    /// Ends [`Command::HoldMarkers`]: unless a test holds them too, markers arrive.
+    ReleaseMarkers,
+    /// From now on, a marker that is sent travels for so long.
+    MarkerDelay {
         /// How long, in milliseconds.
         ms: u32,
     },
@@ -175,6 +192,26 @@ pub enum GroupAction<B = BrokerId> {
     UnloadCoordinator,
 }
 
+/// What can happen to a transactional id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TransactionAction<B = BrokerId> {
+    /// The open transaction is aborted as if its time were over, and its producer fenced.
+    TimeOut,
+    /// Another producer takes the transactional id: an open transaction is aborted, and whoever had the id is fenced.
+    Fence,
+    /// The next producer to begin gets the last epoch of its producer id.
+    ExhaustEpoch,
+    /// Another broker becomes its coordinator, and of all ids that share its partition of `__transaction_state`.
+    MoveCoordinator {
+        /// The new coordinator.
+        broker: B,
+    },
+    /// Its coordinator forgets all that it has in memory and reads its log again.
+    UnloadCoordinator,
+}
+
 /// One end of a link.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -234,6 +271,12 @@ impl<B> Command<B> {
             Self::HealLinks => Command::HealLinks,
             Self::Group { group, action } => Command::Group { group: group.clone(), action: action.try_map(name)? },
             Self::CoordinatorLoadTime { ms } => Command::CoordinatorLoadTime { ms: *ms },
+            Self::Transaction { transactional_id, action } => {
+                Command::Transaction { transactional_id: transactional_id.clone(), action: action.try_map(name)? }
+            }
+            Self::HoldMarkers => Command::HoldMarkers,
+            Self::ReleaseMarkers => Command::ReleaseMarkers,
+            Self::MarkerDelay { ms } => Command::MarkerDelay { ms: *ms },
         })
     }
 }
@@ -266,6 +309,19 @@ impl<B> GroupAction<B> {
             Self::ExpireOffsets => GroupAction::ExpireOffsets,
             Self::MoveCoordinator { broker } => GroupAction::MoveCoordinator { broker: name(broker)? },
             Self::UnloadCoordinator => GroupAction::UnloadCoordinator,
+        })
+    }
+}
+
+impl<B> TransactionAction<B> {
+    /// As [`Command::try_map`].
+    pub fn try_map<C>(&self, name: &mut impl FnMut(&B) -> Option<C>) -> Option<TransactionAction<C>> {
+        Some(match self {
+            Self::TimeOut => TransactionAction::TimeOut,
+            Self::Fence => TransactionAction::Fence,
+            Self::ExhaustEpoch => TransactionAction::ExhaustEpoch,
+            Self::MoveCoordinator { broker } => TransactionAction::MoveCoordinator { broker: name(broker)? },
+            Self::UnloadCoordinator => TransactionAction::UnloadCoordinator,
         })
     }
 }
@@ -319,6 +375,10 @@ impl<B: fmt::Display> fmt::Display for Command<B> {
             Self::HealLinks => f.write_str("heal all links"),
             Self::Group { group, action } => write!(f, "group {group}: {action}"),
             Self::CoordinatorLoadTime { ms } => write!(f, "coordinators take {ms} ms to load"),
+            Self::Transaction { transactional_id, action } => write!(f, "transaction {transactional_id}: {action}"),
+            Self::HoldMarkers => f.write_str("hold markers"),
+            Self::ReleaseMarkers => f.write_str("release markers"),
+            Self::MarkerDelay { ms } => write!(f, "markers take {ms} ms"),
         }
     }
 }
@@ -368,6 +428,18 @@ impl<B: fmt::Display> fmt::Display for GroupAction<B> {
             Self::ExpireOffsets => f.write_str("expire offsets"),
             Self::MoveCoordinator { broker } => write!(f, "move the coordinator to broker {broker}"),
             Self::UnloadCoordinator => f.write_str("unload the coordinator"),
+        }
+    }
+}
+
+impl<B: fmt::Display> fmt::Display for TransactionAction<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimeOut => f.write_str("time out"),
+            Self::Fence => f.write_str("fence its producer"),
+            Self::ExhaustEpoch => f.write_str("exhaust its epochs"),
+            Self::MoveCoordinator { broker } => write!(f, "move its coordinator to broker {broker}"),
+            Self::UnloadCoordinator => f.write_str("unload its coordinator"),
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::base::PartitionIndex;
 use crate::journal::Event;
 use crate::metadata::Broker;
 use crate::metadata::BrokerState;
+use std::time::Duration;
 
 /// What has to happen outside of the state because of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,17 @@ impl Engine {
             Command::Group { group, action } => return self.act_on_group(now, group, action),
             Command::CoordinatorLoadTime { ms } => {
                 self.set_coordinator_load_time(now, *ms);
+                return Ok(());
+            }
+            Command::Transaction { transactional_id, action } => {
+                return self.act_on_transaction(now, transactional_id, *action);
+            }
+            Command::HoldMarkers | Command::ReleaseMarkers => {
+                self.hold_markers_by_command(now, *command == Command::HoldMarkers);
+                return Ok(());
+            }
+            Command::MarkerDelay { ms } => {
+                self.set_marker_delay(now, Duration::from_millis((*ms).into()));
                 return Ok(());
             }
             _ => {}
@@ -130,8 +142,13 @@ impl State {
                 self.after_change(now);
                 self.aftermath.push(Aftermath::Release);
             }
-            // Groups are the engine's.
-            Command::Group { .. } | Command::CoordinatorLoadTime { .. } => {}
+            // Groups and transactions are the engine's.
+            Command::Group { .. }
+            | Command::CoordinatorLoadTime { .. }
+            | Command::Transaction { .. }
+            | Command::HoldMarkers
+            | Command::ReleaseMarkers
+            | Command::MarkerDelay { .. } => {}
         }
         Ok(())
     }

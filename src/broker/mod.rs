@@ -65,5 +65,4 @@ pub use snapshot::ClusterSnapshot;
 pub use snapshot::PartitionSnapshot;
 pub use snapshot::TopicSnapshot;
 pub use topics::Refusal;
-pub use transaction_command::TransactionAction;
 pub use transaction_snapshot::TransactionSnapshot;

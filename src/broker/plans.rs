@@ -35,8 +35,18 @@ pub(super) struct Plans {
 enum Due {
     /// Undo what was done.
     Undo(Command),
-    /// End a plan: these faults and commands, and what was done to these partitions.
-    Heal(Vec<FaultId>, Vec<(String, PartitionIndex)>),
+    /// End a plan.
+    Heal(Heal),
+}
+
+/// What ends with a plan, besides what is done to links and brokers.
+struct Heal {
+    /// Its faults and commands.
+    ids: Vec<FaultId>,
+    /// The partitions to which it does something.
+    partitions: Vec<(String, PartitionIndex)>,
+    /// What undoes what it does to the cluster as a whole.
+    undo: Vec<Command>,
 }
 
 impl Plans {
@@ -52,6 +62,24 @@ impl Plans {
     fn schedule(&mut self, at: Instant, due: Due) {
         self.sequence += 1;
         self.due.insert((at, self.sequence), due);
+    }
+}
+
+impl Heal {
+    fn new(plan: &FaultPlan, ids: Vec<FaultId>) -> Self {
+        let (mut partitions, mut undo) = (Vec::new(), Vec::new());
+        let of_faults = plan.faults.iter().filter_map(Fault::command_given);
+        for command in plan.commands.iter().map(|planned| &planned.command).chain(of_faults) {
+            match command {
+                Command::Partition { topic, partition, .. } => partitions.push((topic.clone(), *partition)),
+                Command::HoldMarkers | Command::MarkerDelay { .. } | Command::CoordinatorLoadTime { .. } => {
+                    let opposite = opposite(command).and_then(|command| command.try_map(&mut |_| None));
+                    undo.extend(opposite.filter(|opposite| !undo.contains(opposite)));
+                }
+                _ => {}
+            }
+        }
+        Self { ids, partitions, undo }
     }
 }
 
@@ -76,11 +104,7 @@ impl Engine {
             ids.push(id);
         }
         if let Some(at) = heal_at {
-            let partitions = plan.commands.iter().filter_map(|planned| match &planned.command {
-                Command::Partition { topic, partition, .. } => Some((topic.clone(), *partition)),
-                _ => None,
-            });
-            self.faults.plans.schedule(at, Due::Heal(ids.clone(), partitions.collect()));
+            self.faults.plans.schedule(at, Due::Heal(Heal::new(plan, ids.clone())));
         }
         self.wake_touched(now);
         Ok(ids)
@@ -102,7 +126,7 @@ impl Engine {
             is_any = true;
             match self.faults.plans.due.pop_first() {
                 Some((_, Due::Undo(command))) => self.give(now, &command),
-                Some((_, Due::Heal(ids, partitions))) => self.heal(now, &ids, &partitions),
+                Some((_, Due::Heal(heal))) => self.heal(now, &heal),
                 None => break,
             }
         }
@@ -170,9 +194,9 @@ impl Engine {
         }
     }
 
-    fn heal(&mut self, now: Instant, ids: &[FaultId], partitions: &[(String, PartitionIndex)]) {
+    fn heal(&mut self, now: Instant, heal: &Heal) {
         self.journal.record(now, Event::Command("heal".into()));
-        for id in ids {
+        for id in &heal.ids {
             self.end_fault(now, *id);
         }
         self.give(now, &Command::HealLinks);
@@ -181,13 +205,16 @@ impl Engine {
                 self.give(now, &Command::Broker { broker, action });
             }
         }
-        for (topic, partition) in partitions {
+        for (topic, partition) in &heal.partitions {
             let partition = *partition;
             let replicas = self.state.replicas(topic, partition.0).into_iter();
             let release = replicas.map(|broker| PartitionAction::ReleaseReplication { broker });
             for action in release.chain([PartitionAction::ThawHighWatermark]) {
                 self.give(now, &Command::Partition { topic: topic.clone(), partition, action });
             }
+        }
+        for command in &heal.undo {
+            self.give(now, command);
         }
     }
 

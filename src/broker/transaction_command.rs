@@ -11,39 +11,11 @@ use crate::base::Instant;
 use crate::base::LeaderEpoch;
 use crate::base::PartitionIndex;
 use crate::base::ProducerEpoch;
+use crate::base::TransactionAction;
 use crate::base::Uuid;
 use crate::coordinator::TransactionCoordinator;
 use crate::coordinator::TransactionState;
-use std::fmt;
 use std::time::Duration;
-
-/// Something that is done to a transactional id or its coordinator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TransactionAction {
-    /// The open transaction is aborted as if its time were over, and its producer fenced.
-    TimeOut,
-    /// Another producer takes the transactional id: an open transaction is aborted, and whoever had the id is fenced.
-    Fence,
-    /// The next producer to begin gets the last epoch of its producer id.
-    ExhaustEpoch,
-    /// Another broker becomes the coordinator.
-    MoveCoordinator(BrokerId),
-    /// The coordinator forgets all that it has in memory and reads its log again.
-    UnloadCoordinator,
-}
-
-impl fmt::Display for TransactionAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimeOut => f.write_str("time out"),
-            Self::Fence => f.write_str("fence its producer"),
-            Self::ExhaustEpoch => f.write_str("exhaust its epochs"),
-            Self::MoveCoordinator(broker) => write!(f, "move its coordinator to broker {broker}"),
-            Self::UnloadCoordinator => f.write_str("unload its coordinator"),
-        }
-    }
-}
 
 /// The epoch before the last one that a producer gets.
 const LAST_BUT_ONE: ProducerEpoch = ProducerEpoch(i16::MAX - 2);
@@ -61,7 +33,7 @@ impl Engine {
             TransactionAction::TimeOut => self.time_out(now, id),
             TransactionAction::Fence => self.fence(now, id),
             TransactionAction::ExhaustEpoch => self.exhaust_epoch(now, id),
-            TransactionAction::MoveCoordinator(broker) => self.move_transaction_coordinator(id, broker),
+            TransactionAction::MoveCoordinator { broker } => self.move_transaction_coordinator(id, broker),
             TransactionAction::UnloadCoordinator => self.transactions_partition(id).map(|(topic, partition)| {
                 self.state.unseat::<TransactionCoordinator>(now, partition);
                 self.state.follow_transactions(now, topic, partition);
@@ -81,6 +53,13 @@ impl Engine {
     pub fn release_markers(&mut self, now: Instant) {
         self.note(now, || "release markers".to_owned());
         self.state.hold_markers(now, false);
+        self.wake_touched(now);
+    }
+
+    /// Holds markers or lets them go as commands do, of which the last one counts, beside the holds of tests.
+    pub(super) fn hold_markers_by_command(&mut self, now: Instant, hold: bool) {
+        self.note(now, || if hold { "hold markers" } else { "release markers" }.to_owned());
+        self.state.hold_markers_by_command(now, hold);
         self.wake_touched(now);
     }
 

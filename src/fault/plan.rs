@@ -39,8 +39,8 @@ use std::fmt;
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultPlan {
-    /// When everything ends that the plan has done: its faults, links that are cut, brokers that are down. In
-    /// milliseconds since the cluster's start.
+    /// When everything ends that the plan has done: its faults, links that are cut, brokers that are down,
+    /// markers that are held or slow. In milliseconds since the cluster's start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heal_at_ms: Option<u64>,
     /// The faults, in the order in which they are asked.
@@ -305,6 +305,8 @@ pub(crate) fn opposite<B: Clone>(command: &Command<B>) -> Option<Command<B>> {
             Command::Link { from: from.clone(), to: to.clone(), action }
         }
         Command::CoordinatorLoadTime { .. } => Command::CoordinatorLoadTime { ms: 0 },
+        Command::HoldMarkers => Command::ReleaseMarkers,
+        Command::MarkerDelay { .. } => Command::MarkerDelay { ms: 0 },
         _ => return None,
     })
 }

@@ -74,6 +74,7 @@ const KINDS: &[(&str, Draw)] = &[
     ("links", |plan| plan.links()),
     ("elections", |plan| plan.elections()),
     ("coordinators", |plan| plan.coordinators()),
+    ("markers", |plan| plan.markers()),
 ];
 
 const PRODUCE_ERRORS: &[ErrorCode] = &[
@@ -244,6 +245,15 @@ impl Plan<'_> {
             let move_it = GroupAction::MoveCoordinator { broker };
             if let Some(action) = self.pick(&[GroupAction::Rebalance, GroupAction::UnloadCoordinator, move_it]) {
                 self.command(Command::Group { group, action });
+            }
+        }
+    }
+
+    fn markers(&mut self) {
+        for _ in 0..=self.rng.below(2) {
+            let ms = u32::try_from(self.rng.below(3_000) + 1).unwrap_or(1);
+            if let Some(command) = self.pick(&[Command::HoldMarkers, Command::MarkerDelay { ms }]) {
+                self.command(command);
             }
         }
     }

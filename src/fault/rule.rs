@@ -337,6 +337,14 @@ impl Fault {
         self.trigger.after.as_deref()
     }
 
+    /// The command that it gives, if that is what it does.
+    pub(crate) fn command_given(&self) -> Option<&Command<Target>> {
+        match &self.action {
+            Some(Action::Command(command)) => Some(command),
+            _ => None,
+        }
+    }
+
     /// The versions that it is about, if not all.
     pub(crate) fn wanted_versions(&self) -> Option<Versions> {
         self.on.versions

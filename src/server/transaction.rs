@@ -3,7 +3,7 @@
 use super::cluster::Cluster;
 use super::error::Result;
 use crate::base::BrokerId;
-use crate::broker::TransactionAction;
+use crate::base::TransactionAction;
 use crate::broker::TransactionSnapshot;
 use crate::broker::TransactionState;
 
@@ -135,7 +135,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// [`Error::Broker`](crate::Error::Broker) when the broker has no replica of that partition in sync.
     pub fn move_coordinator(&self, to: i32) -> Result<()> {
-        self.act(TransactionAction::MoveCoordinator(BrokerId(to)))
+        self.act(TransactionAction::MoveCoordinator { broker: BrokerId(to) })
     }
 
     /// Has its coordinator forget all that it has in memory and read its log again.

@@ -1,8 +1,8 @@
 //! Plans of faults and commands, run on a cluster with our client.
 
 use crate::peer::Peer;
-use rehearsal::base::{BrokerAction, BrokerId, Command, Seed};
-use rehearsal::client::{Client, ProducerRecord, StartFrom};
+use rehearsal::base::{BrokerAction, BrokerId, Command, Seed, TransactionAction};
+use rehearsal::client::{Client, ProducerRecord, StartFrom, TransactionError, TransactionalProducer};
 use rehearsal::fault::{Condition, FaultPlan, PlanScope, PlannedCommand, Target};
 use rehearsal::wire::Request;
 use rehearsal::wire::messages::metadata::MetadataRequest;
@@ -129,6 +129,91 @@ async fn everything_is_healed_at_its_time() {
     peer.ask(9, Request::Metadata(MetadataRequest::default())).await;
     assert_eq!(guard.fired(), 2);
     assert!(guard.reports().iter().all(|report| report.ended), "{guard}");
+}
+
+async fn transactional(cluster: &Cluster) -> TransactionalProducer {
+    Client::connect(cluster).await.unwrap().producer().transactional("id").init().await.unwrap()
+}
+
+/// Sends a record and commits it.
+async fn commit(producer: &mut TransactionalProducer) -> Result<(), TransactionError> {
+    let transaction = producer.begin().await?;
+    transaction.send(ProducerRecord::new("t").value("x")).await?;
+    transaction.commit().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn markers_are_held_for_a_while_or_until_all_is_healed() {
+    let held = r#"{"commands": [{"at_ms": 1000, "for_ms": 4000, "do": "hold_markers"}]}"#;
+    let slow = r#"{"commands": [{"at_ms": 1000, "do": {"marker_delay": {"ms": 4000}}}]}"#;
+    let healed = r#"{"heal_at_ms": 5000, "commands": [{"at_ms": 1000, "do": "hold_markers"}]}"#;
+    let by_fault =
+        r#"{"heal_at_ms": 5000, "faults": [{"on": {"api": "EndTxn"}, "action": {"command": "hold_markers"}}]}"#;
+    for plan in [held, slow, healed, by_fault] {
+        let cluster = cluster().await;
+        let mut producer = transactional(&cluster).await;
+        let guard = cluster.inject_plan(&FaultPlan::from_json(plan).unwrap()).unwrap();
+        sleep(1500).await;
+        commit(&mut producer).await.unwrap();
+        assert!(!cluster.transaction("id").state().unwrap().is_complete(), "{plan}");
+        guard.assert_all_fired();
+        sleep(3000).await;
+        assert!(!cluster.transaction("id").state().unwrap().is_complete(), "{plan}");
+        sleep(1100).await;
+        assert!(cluster.transaction("id").state().unwrap().is_complete(), "{plan}: {}", cluster.journal());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_heals_leaves_the_test_its_own_hold_of_markers() {
+    let cluster = cluster().await;
+    let mut producer = transactional(&cluster).await;
+    let held = cluster.hold_markers();
+    let plan = FaultPlan::new().command(PlannedCommand::new(Command::HoldMarkers).for_ms(10)).heal_at_ms(1000);
+    let _plan = cluster.inject_plan(&plan).unwrap();
+    commit(&mut producer).await.unwrap();
+    sleep(2000).await;
+    assert_eq!(held.count(), 1);
+    held.release();
+    cluster.transaction("id").wait_until_complete().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_fences_a_producer_and_moves_its_coordinator() {
+    let cluster = cluster().await;
+    let mut producer = transactional(&cluster).await;
+    commit(&mut producer).await.unwrap();
+    let to = leader(&cluster).0 % 3 + 1;
+    let plan = r#"{"commands": [
+        {"name": "home", "do": {"transaction": {
+            "transactional_id": "id", "action": {"move_coordinator": {"broker": "leader(t, 0)"}}}}},
+        {"name": "away", "after": "home", "after_ms": 100, "do": {"transaction": {
+            "transactional_id": "id", "action": {"move_coordinator": {"broker": TO}}}}},
+        {"at_ms": 5000, "do": {"transaction": {"transactional_id": "id", "action": "fence"}}}
+    ]}"#;
+    let plan = FaultPlan::from_json(&plan.replace("TO", &to.to_string())).unwrap();
+    assert_eq!(plan.commands[2].to_string(), "transaction id: fence its producer at 5000 ms");
+    let guard = cluster.inject_plan(&plan).unwrap();
+    assert_eq!(cluster.transaction("id").coordinator(), Some(leader(&cluster)));
+    sleep(200).await;
+    assert_eq!(cluster.transaction("id").coordinator(), Some(BrokerId(to)));
+    commit(&mut producer).await.unwrap();
+    sleep(5000).await;
+    guard.assert_all_fired();
+    let refused = commit(&mut producer).await.unwrap_err();
+    assert!(matches!(refused, TransactionError::Fatal(_)), "{refused:?}");
+    assert_eq!(cluster.records("t").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_done_to_a_transaction_is_noted() {
+    let cluster = cluster().await;
+    let action = TransactionAction::TimeOut;
+    let planned = Command::Transaction { transactional_id: "absent".into(), action };
+    let plan = cluster.inject_plan(&FaultPlan::new().command(PlannedCommand::new(planned))).unwrap();
+    plan.assert_all_fired();
+    let journal = cluster.journal();
+    assert!(journal.contains("transaction absent: time out: there is no transactional id absent"), "{journal}");
 }
 
 /// What one client sees, and the cluster's journal, under a random plan.

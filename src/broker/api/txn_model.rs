@@ -19,7 +19,7 @@ use crate::base::PartitionAction;
 use crate::base::PartitionIndex;
 use crate::base::Rng;
 use crate::base::Seed;
-use crate::broker::TransactionAction;
+use crate::base::TransactionAction;
 use crate::log::Isolation;
 use crate::log::ReadLimit;
 use crate::wire::Request;

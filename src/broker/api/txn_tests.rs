@@ -5,7 +5,7 @@ use crate::base::ErrorCode;
 use crate::base::PartitionIndex;
 use crate::base::ProducerEpoch;
 use crate::base::ProducerId;
-use crate::broker::TransactionAction;
+use crate::base::TransactionAction;
 use crate::broker::TransactionState;
 use crate::wire::batch::Batch;
 use crate::wire::batch::BatchBuilder;
@@ -345,7 +345,7 @@ fn a_moved_coordinator_completes_what_was_prepared() {
             cluster.engine.hold_markers(cluster.now);
             client.end(&mut cluster, committed);
             let to = client.coordinator % 3 + 1;
-            let action = TransactionAction::MoveCoordinator(crate::base::BrokerId(to));
+            let action = TransactionAction::MoveCoordinator { broker: crate::base::BrokerId(to) };
             cluster.engine.act_on_transaction(cluster.now, "t", action).unwrap();
             assert_eq!(client.clone().init(&mut cluster), ErrorCode::NOT_COORDINATOR);
             client.coordinator = to;

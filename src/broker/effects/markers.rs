@@ -37,6 +37,8 @@ pub(in crate::broker) struct MarkersOnTheWay {
     markers: Vec<Marker>,
     /// How many tests hold them back.
     holds: u32,
+    /// Whether a command holds them back.
+    is_held_by_command: bool,
     /// How long the way is.
     delay: Duration,
 }
@@ -87,9 +89,13 @@ impl MarkersOnTheWay {
         self.markers.is_empty()
     }
 
+    fn are_held(&self) -> bool {
+        self.holds > 0 || self.is_held_by_command
+    }
+
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let due = self.markers.iter().filter_map(|marker| match marker.phase {
-            Phase::Waiting(_) | Phase::Sent { .. } if self.holds > 0 => None,
+            Phase::Waiting(_) | Phase::Sent { .. } if self.are_held() => None,
             Phase::Waiting(at) | Phase::Sent { at, .. } | Phase::Answered { at, .. } => Some(at),
             Phase::Appended { deadline, .. } => Some(deadline),
         });
@@ -157,7 +163,7 @@ impl State {
                 return Step::Void;
             };
             let again = Phase::Waiting(now.plus_ms(RETRY_MS));
-            let is_held = self.transactions.markers.holds > 0;
+            let is_held = self.transactions.markers.are_held();
             marker.phase = match &marker.phase {
                 Phase::Waiting(at) | Phase::Sent { at, .. } | Phase::Answered { at, .. } if *at > now => {
                     return Step::Waits;
@@ -282,6 +288,12 @@ impl State {
     pub(in crate::broker) fn hold_markers(&mut self, now: Instant, hold: bool) {
         let holds = &mut self.transactions.markers.holds;
         *holds = if hold { holds.saturating_add(1) } else { holds.saturating_sub(1) };
+        self.carry_out_transactions(now, TxnEffects::new());
+    }
+
+    /// The same by a command: of several the last one counts.
+    pub(in crate::broker) fn hold_markers_by_command(&mut self, now: Instant, hold: bool) {
+        self.transactions.markers.is_held_by_command = hold;
         self.carry_out_transactions(now, TxnEffects::new());
     }
 
