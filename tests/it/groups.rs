@@ -826,7 +826,9 @@ async fn groups_of_a_real_kafka_are_joined() {
     for (number, (way, settings)) in ways().into_iter().enumerate() {
         let group = format!("{topic}-{number}");
         let join = async |pattern: bool| {
-            let client = Client::connect(&servers).await.unwrap();
+            // A broker that has not heard of the topic yet shall be asked again soon.
+            let client = Client::builder().bootstrap_servers(&servers);
+            let client = client.metadata_max_age(Duration::from_secs(1)).connect().await.unwrap();
             let builder = client.consumer().group_id(group.as_str()).auto_offset_reset(OffsetReset::Latest);
             let builder = builder.heartbeat_interval(Duration::from_millis(200));
             let mut consumer = settings(builder).build();
