@@ -1,4 +1,4 @@
-//! Whole systems in virtual time: what a run shows, and that it is the same run every time.
+//! The basics of a run: what it shows, and that it is the same run every time.
 
 use rehearsal::check::{Code, Contract, Setup, Verdict};
 use rehearsal::client::{OffsetReset, ProducerRecord, StartFrom};

@@ -1,0 +1,5 @@
+//! Whole systems in virtual time, one module per subject.
+//!
+//! Not here: what one request does (`tests/it`).
+
+mod core;
