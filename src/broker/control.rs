@@ -96,6 +96,11 @@ impl Engine {
         self.state.brokers.state(broker)
     }
 
+    /// Whether a broker is neither down nor standing still.
+    pub fn is_running(&self, broker: BrokerId) -> bool {
+        self.broker_state(broker) == BrokerState::Running
+    }
+
     /// The broker that clients are told is the controller.
     pub fn controller(&self) -> BrokerId {
         self.state.brokers.controller()

@@ -119,7 +119,7 @@ impl fmt::Display for Contract {
 }
 
 /// What an anomaly means for a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Verdict {
     /// It was promised: a broker, a client or an application is wrong.

@@ -183,7 +183,7 @@ impl FaultPlan {
     }
 
     /// Refuses a whole plan in which something waits for a name that nobody has.
-    fn check_names(&self, text: &str) -> Result<(), FaultError> {
+    pub(crate) fn check_names(&self, text: &str) -> Result<(), FaultError> {
         let names: Vec<String> = self.names().collect();
         let faults = self.faults.iter().map(|fault| &fault.trigger.after);
         for wanted in faults.chain(self.commands.iter().map(|planned| &planned.after)).flatten() {

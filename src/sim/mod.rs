@@ -24,17 +24,31 @@
 //! }).run().unwrap().trace_hash());
 //! ```
 
+mod error;
+mod file;
 mod fnv;
+mod liveness;
 mod node;
 mod run;
 mod simulation;
+mod stop;
+mod system;
 mod watcher;
 mod white_box;
+mod workload;
 
+pub use error::Error;
+pub use file::ClusterFile;
+pub use file::Expect;
+pub use file::FileError;
+pub use file::RunFile;
 pub use node::AppError;
 pub use node::Node;
 pub use run::Ending;
 pub use run::Run;
-pub use simulation::Error;
 pub use simulation::Simulation;
-pub use simulation::System;
+pub use system::System;
+pub use workload::GroupProtocolName;
+pub use workload::Kind as WorkloadKind;
+pub use workload::Workload;
+pub use workload::WorkloadConfig;

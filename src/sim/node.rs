@@ -1,5 +1,6 @@
 //! A process of the application under simulation.
 
+use super::stop::Stop;
 use super::watcher::Ledger;
 use super::watcher::Watcher;
 use super::watcher::name_of as id_of;
@@ -33,6 +34,7 @@ pub(super) struct Inner {
     pub(super) client: Client,
     pub(super) watcher: Arc<Watcher>,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) stop: Arc<Stop>,
 }
 
 impl Node {
@@ -71,6 +73,40 @@ impl Node {
         let t = self.inner.ledger.now();
         let (process, group) = (self.name(), group.to_owned());
         self.inner.ledger.note(Event::Processed(Processed { t, process, group, id }));
+    }
+
+    /// Waits until the run is over: nothing is broken any more, and everybody else has ended or waits for this too.
+    ///
+    /// A process without an end of its own, such as one that reads whatever comes, waits for it beside its work.
+    /// ```
+    /// use rehearsal::client::{ProducerRecord, StartFrom};
+    /// use rehearsal::sim::Simulation;
+    ///
+    /// let simulation = Simulation::new(7).topic("orders", 1).processes(2).app(|node| async move {
+    ///     if node.index() == 0 {
+    ///         let producer = node.client().producer().build();
+    ///         producer.send(ProducerRecord::new("orders").value("two apples")).await?;
+    ///         return Ok(());
+    ///     }
+    ///     let mut consumer = node.client().consumer().build();
+    ///     consumer.assign_topic("orders", StartFrom::Earliest).await?;
+    ///     loop {
+    ///         tokio::select! {
+    ///             biased;
+    ///             () = node.stopped() => return Ok(()),
+    ///             record = consumer.recv() => println!("{:?}", record?.value),
+    ///         }
+    ///     }
+    /// });
+    /// simulation.run().unwrap().assert_ok();
+    /// ```
+    pub async fn stopped(&self) {
+        self.inner.stop.wait(self.inner.index).await;
+    }
+
+    /// Says that this process reads a topic: what is acknowledged there is to reach somebody before the run is over.
+    pub(super) fn reads(&self, topic: &str) {
+        self.inner.ledger.expect_readers(topic);
     }
 
     /// Chance for this process, under a name: the same values in every run with the same seed.

@@ -1,11 +1,15 @@
 //! What a simulated run came to.
 
+use super::file::Expect;
+use super::file::RunFile;
 use super::fnv::Fnv;
 use crate::base::Seed;
 use crate::broker::ClusterSnapshot;
+use crate::check::Code;
 use crate::check::History;
 use crate::check::Outcome;
 use crate::check::Report;
+use crate::check::Verdict;
 use crate::fault::FaultPlan;
 use crate::journal::Event;
 use crate::journal::Journal;
@@ -23,6 +27,8 @@ pub enum Ending {
     Failed(String),
     /// It had not returned when the time was up.
     Running,
+    /// It has crashed, and nobody started it again.
+    Crashed,
 }
 
 /// A run that is over: what happened, and whether the promises were kept.
@@ -32,7 +38,8 @@ pub struct Run {
     pub(super) seed: Seed,
     pub(super) elapsed: Duration,
     pub(super) endings: Vec<Ending>,
-    pub(super) plan: FaultPlan,
+    pub(super) file: RunFile,
+    pub(super) unmet: Vec<String>,
     pub(super) journal: Journal,
     pub(super) history: History,
     pub(super) report: Report,
@@ -57,12 +64,44 @@ impl Run {
 
     /// What was broken by plan.
     pub fn plan(&self) -> &FaultPlan {
-        &self.plan
+        &self.file.faults
     }
 
     /// What clients did and saw, and what the cluster made of it, as the checker was shown it.
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// What was not well when the time for it was up, in words; empty when all was, or when nothing was ever healed.
+    pub fn unmet(&self) -> &[String] {
+        &self.unmet
+    }
+
+    /// This run as data, with what it came to: what replays it.
+    ///
+    /// Of an application of one's own it has all but the application: see [`RunFile::apply`].
+    pub fn file(&self) -> RunFile {
+        let step = |step: &crate::check::Step| step.text.clone();
+        let example = self.report.headline().and_then(|finding| finding.examples.first());
+        RunFile {
+            expect: self.expectation(),
+            trace_hash: Some(self.trace_hash_text()),
+            witness: example.map(|example| example.steps.iter().map(step).collect()).unwrap_or_default(),
+            ..self.file.clone()
+        }
+    }
+
+    /// What was found that makes this run fail, for [`RunFile::expect`].
+    pub fn expectation(&self) -> Option<Expect> {
+        let failing = |verdict: Verdict| matches!(verdict, Verdict::Bug | Verdict::Gap);
+        let verdict = self.report.headline().map(|finding| finding.verdict).filter(|verdict| failing(*verdict))?;
+        let same = self.report.findings.iter().filter(|finding| finding.verdict == verdict);
+        let codes: Vec<Code> = same.map(|finding| finding.code).collect();
+        Some(Expect { codes, verdict })
+    }
+
+    pub(super) fn trace_hash_text(&self) -> String {
+        format!("{:016x}", self.trace_hash())
     }
 
     /// What the checker says of it.
@@ -119,8 +158,8 @@ impl Run {
 
     /// Whether all processes ended well and all promises were kept.
     pub fn is_ok(&self) -> bool {
-        let ended = self.endings.iter().all(|ending| *ending == Ending::Finished);
-        ended && self.report.outcome() != Outcome::Failed
+        let ended = self.endings.iter().all(|ending| matches!(ending, Ending::Finished | Ending::Crashed));
+        ended && self.unmet.is_empty() && self.report.outcome() != Outcome::Failed
     }
 }
 
@@ -131,10 +170,13 @@ impl fmt::Display for Run {
         writeln!(f, "seed {seed}: {verdict} after {:.3?} of virtual time", self.elapsed)?;
         for (index, ending) in self.endings.iter().enumerate() {
             match ending {
-                Ending::Finished => {}
+                Ending::Finished | Ending::Crashed => {}
                 Ending::Failed(why) => writeln!(f, "  process {index} failed: {why}")?,
                 Ending::Running => writeln!(f, "  process {index} had not ended when the time was up")?,
             }
+        }
+        for what in &self.unmet {
+            writeln!(f, "  although all was healed, {what}")?;
         }
         write!(f, "{}", self.report)
     }

@@ -1,57 +1,61 @@
 //! How a simulation is described, and how it runs.
+//!
+//! Not here: what a process is while it runs (`system`), and when all is well again (`liveness`).
 
+use super::error::Error;
+use super::file::RunFile;
+use super::liveness;
+use super::liveness::Course;
 use super::node::AppError;
-use super::node::Inner;
 use super::node::Node;
-use super::node::name_of;
-use super::run::Ending;
 use super::run::Run;
-use super::watcher::Ledger;
-use super::watcher::Watcher;
-use super::white_box;
+use super::system::App;
+use super::system::Configure;
+use super::system::System;
+use super::workload::Workload;
 use crate::base::Seed;
 use crate::check::Contract;
-use crate::check::Event;
-use crate::check::History;
-use crate::check::HistoryError;
 use crate::check::Setup;
-use crate::check::event;
-use crate::client::Client;
+use crate::client::ClientBuilder;
 use crate::config::NewTopic;
 use crate::fault::FaultPlan;
 use crate::fault::PlanScope;
 use crate::journal::JournalLimits;
 use crate::server::Cluster;
 use crate::server::ClusterBuilder;
-use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::AbortHandle;
-use tokio::task::JoinHandle;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 /// Not `Send`: a simulation is one thread.
 type Task = Pin<Box<dyn Future<Output = Result<(), AppError>>>>;
-type App = Rc<dyn Fn(Node) -> Task>;
 type Nemesis = Box<dyn FnOnce(System) -> Task>;
 
 /// A system in virtual time, before it runs.
 ///
 /// Everything in a run follows from the seed and from this description; a run on another machine, or on another day,
 /// is the same run.
+///
+/// A run has two phases. First things break, by plan or by a nemesis. Then all is healed, if there is a moment for it
+/// ([`FaultPlan::heal_at_ms`], [`Simulation::heal_after`]), and from then on everything has to become well within a
+/// bound ([`Simulation::converge_within`]): leaders, groups, transactions, and every record that was promised to
+/// somebody. It ends when all processes have returned or wait for [`Node::stopped`].
 #[must_use = "a simulation does nothing until `run` is called"]
 pub struct Simulation {
     seed: Seed,
+    name: String,
     cluster: ClusterBuilder,
     processes: usize,
     app: Option<App>,
+    configure: Option<Configure>,
+    workload: Option<RunFile>,
     nemesis: Option<Nemesis>,
     faults: Option<Faults>,
+    heal_after: Option<Duration>,
     setup: Setup,
     time_max: Duration,
 }
@@ -64,42 +68,6 @@ enum Faults {
     Swarm(Duration, Vec<String>),
 }
 
-/// Why a simulation could not run. What goes wrong in a run is in the [`Run`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Error {
-    /// The description is not one of something that can be.
-    Cluster(crate::server::Error),
-    /// The plan of faults names something that does not exist, or says something that cannot happen.
-    Faults(crate::server::Error),
-    /// There is nothing to run.
-    NoApp,
-    /// A process could not connect, although nothing was broken yet.
-    Connect(crate::client::Error),
-    /// The operating system gave no runtime, or this was called from within one.
-    Runtime(std::io::Error),
-    /// What breaks things has failed itself.
-    Nemesis(AppError),
-    /// What was noted cannot have happened: a bug of the simulator.
-    History(HistoryError),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cluster(error) => write!(f, "the simulated cluster did not start: {error}"),
-            Self::Faults(error) => write!(f, "the plan of faults cannot be carried out: {error}"),
-            Self::NoApp => f.write_str("there is nothing to simulate: describe the application with `app`"),
-            Self::Connect(error) => write!(f, "a process could not connect: {error}"),
-            Self::Runtime(error) => write!(f, "no runtime for the simulation: {error}"),
-            Self::Nemesis(error) => write!(f, "the nemesis failed: {error}"),
-            Self::History(error) => write!(f, "what was noted makes no history: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
 impl Simulation {
     /// Begins with one broker, no topics and one process, for at most an hour of virtual time.
     pub fn new(seed: u64) -> Self {
@@ -107,14 +75,31 @@ impl Simulation {
         let cluster = Cluster::in_memory().seed(seed).journal(limits);
         Self {
             seed: Seed(seed),
+            name: "app".to_owned(),
             cluster,
             processes: 1,
             app: None,
+            configure: None,
+            workload: None,
             nemesis: None,
             faults: None,
+            heal_after: None,
             setup: Setup::default(),
             time_max: Duration::from_secs(3600),
         }
+    }
+
+    /// Changes the seed.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Seed(seed);
+        self.cluster = self.cluster.seed(seed);
+        self
+    }
+
+    /// Sets what the application is called in files of its runs. `app` unless told otherwise.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// Sets how many brokers there are.
@@ -164,6 +149,12 @@ impl Simulation {
         self
     }
 
+    /// Changes how the client of each process is set up; the closure gets the number of the process.
+    pub fn client(mut self, configure: impl Fn(ClientBuilder, usize) -> ClientBuilder + 'static) -> Self {
+        self.configure = Some(Rc::new(configure));
+        self
+    }
+
     /// Sets what is done to the system while it runs. When it returns, what is still broken stays broken.
     pub fn nemesis<F, R>(mut self, nemesis: F) -> Self
     where
@@ -186,6 +177,18 @@ impl Simulation {
         self
     }
 
+    /// Says when everything that was broken has been mended, if no plan says it: from then on all must become well.
+    pub fn heal_after(mut self, time: Duration) -> Self {
+        self.heal_after = Some(time);
+        self
+    }
+
+    /// Sets within what time all must be well again after everything is healed: [`Setup::converge_ms`].
+    pub fn converge_within(mut self, time: Duration) -> Self {
+        self.setup.converge_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self
+    }
+
     /// Sets what must hold. [`Contract::strict`] unless told otherwise.
     pub fn promise(mut self, contracts: impl IntoIterator<Item = Contract>) -> Self {
         self.setup.intent = contracts.into_iter().collect();
@@ -196,6 +199,16 @@ impl Simulation {
     pub fn setup(mut self, setup: Setup) -> Self {
         self.setup = setup;
         self
+    }
+
+    /// The application is one that comes with this crate.
+    pub(super) fn workload(self, file: RunFile) -> Self {
+        let workload = file.workload.clone();
+        let simulation = match workload.kind {
+            super::WorkloadKind::App => self,
+            _ => self.processes(workload.processes()).app(move |node| workload.clone().run(node)),
+        };
+        Self { workload: Some(file), ..simulation }
     }
 
     /// Runs it. Not for use within a Tokio runtime, since it brings one of its own: a plain `#[test]` is the place.
@@ -212,30 +225,39 @@ impl Simulation {
         let app = self.app.ok_or(Error::NoApp)?;
         let started = Instant::now();
         let cluster = self.cluster.start().await.map_err(Error::Cluster)?;
-        let ledger = Ledger::new(started);
-        let inner = Rc::new(SystemInner { cluster, seed: self.seed, app, ledger, processes: RefCell::default() });
-        let system = System { inner };
+        let system = System::new(cluster, self.seed, app, self.configure, started);
         for index in 0..self.processes {
-            system.start_process(index).await.map_err(Error::Connect)?;
+            system.start_first(index).await.map_err(Error::Connect)?;
         }
-        let plan = self.faults.map(|faults| faults.plan(self.seed, system.cluster()));
-        if let Some(plan) = &plan {
-            system.cluster().inject_plan(plan).map_err(Error::Faults)?.keep();
+        let Seed(seed) = self.seed;
+        let mut file = self.workload.unwrap_or_else(|| RunFile {
+            cluster: None,
+            intent: self.setup.intent.clone(),
+            ..RunFile::new(seed, Workload::app(self.name))
+        });
+        file.seed = seed;
+        if let Some(faults) = self.faults {
+            file.faults = faults.plan(self.seed, system.cluster());
+            system.cluster().inject_plan(&file.faults).map_err(Error::Faults)?.keep();
         }
-        let nemesis = self.nemesis.map(|nemesis| tokio::task::spawn_local(nemesis(system.clone())));
-        let deadline = started + self.time_max;
-        let mut endings = Vec::with_capacity(self.processes);
-        for index in 0..self.processes {
-            endings.push(system.ending_of(index, deadline).await);
+        if let Some(nemesis) = self.nemesis {
+            system.start_nemesis(nemesis(system.clone()));
         }
-        if let Some(nemesis) = nemesis {
-            match tokio::time::timeout_at(deadline, nemesis).await {
-                Ok(Ok(result)) => result.map_err(Error::Nemesis)?,
-                Ok(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
-                Err(_) => {}
-            }
+        let healed = file.faults.heal_at_ms.map(Duration::from_millis).max(self.heal_after);
+        let course = Course {
+            healed: healed.map(|after| started + after),
+            converge: Duration::from_millis(self.setup.converge_ms),
+            deadline: started + self.time_max,
+        };
+        let mut setup = self.setup;
+        let converged = liveness::see_through(&system, &course).await;
+        system.end_nemesis(course.deadline).await?;
+        if let Some(time) = converged.within {
+            // Found to be well before its time was up, all is judged by the time that it took.
+            setup.converge_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         }
-        system.finish(self.setup, plan.unwrap_or_default(), endings)
+        let healed = healed.filter(|_| Instant::now() >= course.healed.unwrap_or(started));
+        system.finish(setup, file, healed, converged.unmet)
     }
 }
 
@@ -251,130 +273,6 @@ impl Faults {
                 FaultPlan::random(seed, &PlanScope { topics: topics.collect(), groups, heal_at_ms })
             }
         }
-    }
-}
-
-/// A running system, for those who break it.
-#[derive(Clone)]
-pub struct System {
-    inner: Rc<SystemInner>,
-}
-
-struct SystemInner {
-    cluster: Cluster,
-    seed: Seed,
-    app: App,
-    ledger: Arc<Ledger>,
-    processes: RefCell<Vec<Process>>,
-}
-
-/// A process in its present life.
-struct Process {
-    incarnation: u32,
-    watcher: Arc<Watcher>,
-    task: Option<JoinHandle<Result<(), AppError>>>,
-    abort: AbortHandle,
-}
-
-impl System {
-    /// The cluster.
-    pub fn cluster(&self) -> &Cluster {
-        &self.inner.cluster
-    }
-
-    /// Ends a process at once, with all that it had under way, and starts it again after a while.
-    ///
-    /// A process that has ended already stays as it is.
-    ///
-    /// # Errors
-    /// What the client says when it cannot connect for its next life.
-    pub async fn crash_process(&self, index: usize, restart_after: Duration) -> crate::client::Result<()> {
-        {
-            let processes = self.inner.processes.borrow();
-            let Some(process) = processes.get(index).filter(|process| !process.abort.is_finished()) else {
-                return Ok(());
-            };
-            process.watcher.crash();
-            process.abort.abort();
-        }
-        tokio::time::sleep(restart_after).await;
-        self.start_process(index).await
-    }
-
-    async fn start_process(&self, index: usize) -> crate::client::Result<()> {
-        let SystemInner { cluster, seed, app, ledger, processes } = &*self.inner;
-        let incarnation = processes.borrow().get(index).map_or(0, |process| process.incarnation + 1);
-        let name = name_of(index, incarnation);
-        let watcher = Watcher::new(name.clone(), Arc::clone(ledger));
-        let endpoint = cluster.endpoint();
-        let own = Seed(seed.stream(&format!("client/{name}")).next_u64());
-        let builder = Client::builder().endpoint(endpoint.clone()).client_id(name).seed(own);
-        let client = builder.interceptor(Arc::clone(&watcher) as _).connect().await?;
-        let (ledger, of_node) = (Arc::clone(ledger), Arc::clone(&watcher));
-        let inner = Inner { index, incarnation, seed: *seed, endpoint, client, watcher: of_node, ledger };
-        let task = tokio::task::spawn_local(app(Node { inner: Arc::new(inner) }));
-        let process = Process { incarnation, watcher, abort: task.abort_handle(), task: Some(task) };
-        let mut processes = processes.borrow_mut();
-        match processes.get_mut(index) {
-            Some(slot) => *slot = process,
-            None => processes.push(process),
-        }
-        Ok(())
-    }
-
-    /// Waits until a process returns, in whichever of its lives.
-    async fn ending_of(&self, index: usize, deadline: Instant) -> Ending {
-        loop {
-            let task = self.inner.processes.borrow_mut()[index].task.take();
-            let Some(task) = task else {
-                // It has crashed and is not back yet.
-                if Instant::now() >= deadline {
-                    return Ending::Running;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            };
-            return match tokio::time::timeout_at(deadline, task).await {
-                Ok(Ok(Ok(()))) => Ending::Finished,
-                Ok(Ok(Err(error))) => Ending::Failed(error.to_string()),
-                Ok(Err(ended)) if ended.is_cancelled() => continue,
-                Ok(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
-                Err(_) => Ending::Running,
-            };
-        }
-    }
-
-    /// Takes everything down and has it checked.
-    fn finish(self, setup: Setup, plan: FaultPlan, endings: Vec<Ending>) -> Result<Run, Error> {
-        let SystemInner { cluster, seed, ledger, .. } = &*self.inner;
-        let (journal, logs) = cluster.look(|engine, _| (engine.journal().clone(), white_box::final_logs(engine)));
-        let mut events = ledger.take();
-        events.extend(white_box::changes(&journal));
-        if let Some(ms) = plan.heal_at_ms {
-            let t = crate::base::Instant::after_start(Duration::from_millis(ms)).min(ledger.now());
-            events.push(Event::Healed(event::Healed { t }));
-        }
-        // Stable: at one moment what a client does comes before what the cluster makes of it.
-        events.sort_by_key(Event::t);
-        let all = [Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs);
-        let history = History::from_events(all).map_err(Error::History)?;
-        let report = history.check();
-        Ok(Run {
-            seed: *seed,
-            elapsed: cluster.now().since_start(),
-            endings,
-            snapshot: cluster.snapshot(),
-            plan,
-            journal,
-            history,
-            report,
-        })
-    }
-}
-
-impl fmt::Debug for System {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("System").field("cluster", &self.inner.cluster).finish_non_exhaustive()
     }
 }
 

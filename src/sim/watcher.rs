@@ -23,6 +23,7 @@ use crate::client::RecordMetadata;
 use crate::client::Result;
 use crate::client::TopicPartition;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -37,11 +38,23 @@ pub(super) const SOURCE_HEADER: &str = "kf-src";
 pub(super) struct Ledger {
     started: tokio::time::Instant,
     events: Mutex<Vec<Event>>,
+    unsettled: Mutex<Unsettled>,
+}
+
+/// What has to come to an end before a run is over.
+#[derive(Debug, Default)]
+struct Unsettled {
+    /// Sends without an outcome.
+    pending: usize,
+    /// Acknowledged records by topic that have reached no reader; of transactions, once they are committed.
+    unseen: BTreeMap<String, BTreeSet<RecordName>>,
+    /// Topics that somebody reads.
+    read: BTreeSet<String>,
 }
 
 impl Ledger {
     pub(super) fn new(started: tokio::time::Instant) -> Arc<Self> {
-        Arc::new(Self { started, events: Mutex::default() })
+        Arc::new(Self { started, events: Mutex::default(), unsettled: Mutex::default() })
     }
 
     /// The time since the cluster's start.
@@ -59,6 +72,36 @@ impl Ledger {
     /// Takes all that was noted.
     pub(super) fn take(&self) -> Vec<Event> {
         std::mem::take(&mut *self.lock())
+    }
+
+    /// How many sends of living processes have no outcome yet.
+    pub(super) fn pending(&self) -> usize {
+        self.unsettled().pending
+    }
+
+    /// How many acknowledged records have reached nobody, of topics that somebody reads.
+    pub(super) fn unseen(&self) -> usize {
+        let unsettled = self.unsettled();
+        unsettled.read.iter().filter_map(|topic| unsettled.unseen.get(topic)).map(BTreeSet::len).sum()
+    }
+
+    /// Somebody reads a topic.
+    pub(super) fn expect_readers(&self, topic: &str) {
+        self.unsettled().read.insert(topic.to_owned());
+    }
+
+    fn acknowledged(&self, topic: &str, id: RecordName) {
+        self.unsettled().unseen.entry(topic.to_owned()).or_default().insert(id);
+    }
+
+    fn delivered(&self, topic: &str, id: &RecordName) {
+        if let Some(unseen) = self.unsettled().unseen.get_mut(topic) {
+            unseen.remove(id);
+        }
+    }
+
+    fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
@@ -82,6 +125,8 @@ struct State {
     /// The transactions under way, and how many each producer has begun.
     transactions: BTreeMap<u64, Option<String>>,
     begun: u64,
+    /// What transactions without an end have written.
+    written: BTreeMap<String, Vec<(String, RecordName)>>,
     /// After a crash nobody learns anything any more.
     dead: bool,
 }
@@ -93,7 +138,10 @@ impl Watcher {
 
     /// The process has crashed: what it had begun stays unknown.
     pub(super) fn crash(&self) {
-        self.lock().dead = true;
+        let mut state = self.lock();
+        state.dead = true;
+        self.ledger.unsettled().pending -= state.open.len();
+        drop(state);
         let t = self.ledger.now();
         self.ledger.note(Event::Crashed(event::Crashed { t, process: self.process.clone() }));
     }
@@ -150,6 +198,7 @@ impl Interceptor for Watcher {
             acks0: false,
             end: None,
         }));
+        self.ledger.unsettled().pending += 1;
         state.open.insert(id, place);
     }
 
@@ -157,10 +206,12 @@ impl Interceptor for Watcher {
         let mut state = self.lock();
         let id = record.headers.iter().find(|header| header.key == HEADER);
         let id = id.and_then(|header| name_of(header.value.as_deref()?));
-        let Some(place) = id.and_then(|id| state.open.remove(&id)) else { return };
+        let Some(id) = id else { return };
+        let Some(place) = state.open.remove(&id) else { return };
         if state.dead {
             return;
         }
+        self.ledger.unsettled().pending -= 1;
         let mut end = End { t: self.ledger.now(), ..End::default() };
         match outcome {
             Ok(written) => {
@@ -173,9 +224,17 @@ impl Interceptor for Watcher {
                 end.error = Some(error.to_string());
             }
         }
+        let is_written = end.result == Answer::Ok && end.offset.is_some();
+        let mut txn = None;
         if let Some(Event::Send(send)) = self.ledger.lock().get_mut(place) {
             send.acks0 = end.result == Answer::Ok && end.offset.is_none();
             send.end = Some(end);
+            txn.clone_from(&send.txn);
+        }
+        match txn {
+            Some(txn) if is_written => state.written.entry(txn).or_default().push((record.topic.to_string(), id)),
+            None if is_written => self.ledger.acknowledged(&record.topic, id),
+            _ => {}
         }
     }
 
@@ -198,6 +257,10 @@ impl Interceptor for Watcher {
         if state.dead {
             return;
         }
+        let written = state.written.remove(&txn).unwrap_or_default();
+        if commit && outcome.is_ok() {
+            written.into_iter().for_each(|(topic, id)| self.ledger.acknowledged(&topic, id));
+        }
         let t = self.ledger.now();
         let (process, end) = (self.producer(producer), Some(end_of(t, outcome)));
         self.ledger.note(Event::EndTxn(event::EndTxn { t, op: None, process, txn, commit, end }));
@@ -209,6 +272,9 @@ impl Interceptor for Watcher {
         }
         let id = record.headers.iter().find(|header| header.key == HEADER);
         let id = id.and_then(|header| name_of(header.value.as_deref()?));
+        if let Some(id) = &id {
+            self.ledger.delivered(record.topic.as_str(), id);
+        }
         let delivered = Delivered::Hashed(record.offset.0, id, hash(record.key.as_deref(), record.value.as_deref()));
         let t = self.ledger.now();
         let partition = format!("{}-{}", record.topic, record.partition);

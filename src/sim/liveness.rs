@@ -1,0 +1,125 @@
+//! Seeing a run through to its end: faults, then healing, then all must be well within a bound.
+//!
+//! Not here: the rules by which a history is judged (`check`); here it is made sure that they have something to judge.
+
+use super::system::System;
+use crate::base::BrokerId;
+use crate::broker::Engine;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// When a run is to be what.
+#[derive(Debug)]
+pub(super) struct Course {
+    /// When everything is healed, if it is.
+    pub(super) healed: Option<Instant>,
+    /// Within what time all must be well after that.
+    pub(super) converge: Duration,
+    /// When the run is over in any case.
+    pub(super) deadline: Instant,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(super) struct Converged {
+    /// How long it took after healing until all was well.
+    pub(super) within: Option<Duration>,
+    /// What was not well when the time was up.
+    pub(super) unmet: Vec<String>,
+}
+
+/// How long a run that is not healed at any moment may take to come to rest.
+const REST: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether all is well, at first and at last.
+const LOOK_AFTER_MIN: Duration = Duration::from_millis(20);
+const LOOK_AFTER_MAX: Duration = Duration::from_secs(2);
+
+/// Waits for the end of the run, and tells the processes when it comes.
+pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
+    let mut result = Converged::default();
+    if let Some(healed) = course.healed {
+        tokio::time::sleep_until(healed.min(course.deadline)).await;
+        system.heal();
+    }
+    let mut bound = course.healed.map_or(course.deadline, |healed| (healed + course.converge).min(course.deadline));
+    let mut pause = LOOK_AFTER_MIN;
+    loop {
+        let is_busy = system.is_busy().await;
+        if !is_busy {
+            if course.healed.is_none() {
+                bound = bound.min(Instant::now() + REST);
+            }
+            let unmet = unmet(system);
+            if unmet.is_empty() {
+                result.within = course.healed.map(|healed| Instant::now() - healed);
+                break;
+            }
+        }
+        if Instant::now() >= bound {
+            break;
+        }
+        if is_busy {
+            tokio::select! {
+                biased;
+                () = system.stop().news() => {}
+                () = tokio::time::sleep_until(bound) => {}
+            }
+        } else {
+            tokio::time::sleep_until(bound.min(Instant::now() + pause)).await;
+            pause = (pause * 3 / 2).min(LOOK_AFTER_MAX);
+        }
+    }
+    if course.healed.is_some() && result.within.is_none() {
+        result.unmet = unmet(system);
+    }
+    system.stop().give();
+    while !system.is_over().await && Instant::now() < course.deadline {
+        tokio::select! {
+            biased;
+            () = system.stop().news() => {}
+            () = tokio::time::sleep_until(course.deadline) => {}
+        }
+    }
+    result
+}
+
+/// What is not well, in words.
+fn unmet(system: &System) -> Vec<String> {
+    let mut unmet = system.cluster().look(|engine, _| unmet_in(engine));
+    let pending = system.ledger().pending();
+    if pending > 0 {
+        unmet.push(format!("{pending} sends have no answer"));
+    }
+    let unseen = system.ledger().unseen();
+    if unseen > 0 {
+        unmet.push(format!("{unseen} acknowledged records have reached no reader"));
+    }
+    unmet
+}
+
+fn unmet_in(engine: &Engine) -> Vec<String> {
+    let mut unmet = Vec::new();
+    for (topic, partition, log) in engine.partition_logs() {
+        let name = format_args!("{topic}-{partition}");
+        if log.leader() == BrokerId::NONE {
+            unmet.push(format!("{name} has no leader"));
+            continue;
+        }
+        let missing = log.replicas().iter().map(|replica| replica.broker());
+        let missing: Vec<String> = missing
+            .filter(|broker| engine.is_running(*broker) && !log.isr().contains(broker))
+            .map(|id| id.to_string())
+            .collect();
+        if !missing.is_empty() {
+            unmet.push(format!("broker {} is not in sync with {name}", missing.join(" and ")));
+        }
+        if log.last_stable_offset() < log.high_watermark() {
+            unmet.push(format!("{name} is stable up to offset {} only", log.last_stable_offset()));
+        }
+        if log.high_watermark() < log.log_end_offset() {
+            unmet.push(format!("{name} is replicated up to offset {} only", log.high_watermark()));
+        }
+    }
+    unmet
+}
