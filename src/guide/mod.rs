@@ -17,6 +17,9 @@ pub mod exactly_once {}
 #[doc = include_str!("faults.md")]
 pub mod faults {}
 
+#[doc = include_str!("gallery.md")]
+pub mod gallery {}
+
 #[doc = include_str!("groups.md")]
 pub mod groups {}
 

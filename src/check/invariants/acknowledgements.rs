@@ -1,10 +1,17 @@
 //! `ACK-OFF`, `INCONS-OFF`: an offset holds one record, the one that was acknowledged there.
+//!
+//! Not here: an offset that a later leader wrote again. What had been acknowledged there is `LOST`, and the answer was
+//! true when it was given.
 
 use crate::check::code::Code;
+use crate::check::event::Event;
 use crate::check::facts::Facts;
+use crate::check::facts::flag;
+use crate::check::facts::nanos;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
 use crate::check::history::Entry;
+use crate::check::history::FinalLogRow;
 use crate::check::names::Id;
 use std::collections::BTreeSet;
 
@@ -33,7 +40,7 @@ fn acknowledged_elsewhere(facts: &Facts<'_>, findings: &mut Findings) {
             let mut there = near.filter(|entry| entry.offset == offset).peekable();
             let Some(entry) = there.peek().copied().copied() else { continue };
             let same = there.any(|entry| entry.id == row.id);
-            if !same {
+            if !same && (facts.has(send, flag::IN_LOG) || !is_overwritten(facts, log, offset, row.invoked)) {
                 findings.add(Code::AckOff, || {
                     let (id, partition) = (facts.name(row.id), history.partition_name(partition));
                     Anomaly::of(id.clone())
@@ -43,6 +50,17 @@ fn acknowledged_elsewhere(facts: &Facts<'_>, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Whether a leader wrote this offset that was elected only after `t`.
+fn is_overwritten(facts: &Facts<'_>, log: &FinalLogRow, offset: i64, t: u64) -> bool {
+    let place = log.entries.iter().position(|entry| entry.offset == offset);
+    let Some(epoch) = place.and_then(|place| log.batch_at(place)).map(|batch| batch.epoch) else { return false };
+    let name = facts.history.partition_name(log.partition);
+    facts.history.others.iter().any(|(_, event)| match event {
+        Event::Leader(line) => line.partition == name && nanos(line.t) > t && line.epoch <= epoch,
+        _ => false,
+    })
 }
 
 fn two_at_one_offset(facts: &Facts<'_>, findings: &mut Findings) {

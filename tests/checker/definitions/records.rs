@@ -113,6 +113,16 @@ fn one_send(m: &Model, found: &mut Violations, send: &Send) {
         let Some(log) = m.log(&attempt.p) else { continue };
         let there: Vec<_> = log.entries.iter().filter(|entry| entry.off == attempt.off).collect();
         let trimmed = attempt.off < m.log_start(&attempt.p);
+        // Gone from everywhere, and a leader that was elected after the send wrote over its place: that is a loss.
+        let overwritten = there.first().is_some_and(|entry| {
+            m.events.iter().any(|event| match event {
+                Event::Leader(x) => x.partition == attempt.p && ns(x.t) > send.inv && x.epoch <= entry.epoch,
+                _ => false,
+            })
+        });
+        if overwritten && !is_logged(m, &send.id) {
+            continue;
+        }
         if !trimmed && !there.is_empty() && there.iter().all(|entry| entry.id.as_ref() != Some(&send.id)) {
             found.insert(("ACK-OFF", send.id.clone()));
         }

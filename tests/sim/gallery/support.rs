@@ -1,0 +1,91 @@
+//! What many rows share: topics, processes that send and read, and leaders that die.
+//!
+//! Not here: what a row is about.
+
+use rehearsal::NewTopic;
+use rehearsal::client::{Acks, Producer, ProducerRecord};
+use rehearsal::sim::{AppError, Node, Simulation, System};
+use std::time::Duration;
+
+/// The topic that most rows are about.
+pub(super) const TOPIC: &str = "t";
+
+pub(super) fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+pub(super) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// One partition on three brokers.
+pub(super) fn topic() -> NewTopic {
+    NewTopic::new(TOPIC).partitions(1).replication_factor(3)
+}
+
+/// One partition on three brokers, which an acknowledgement of two of them suffices for.
+pub(super) fn safe_topic() -> NewTopic {
+    topic().config("min.insync.replicas", "2")
+}
+
+/// Three brokers that have this topic.
+pub(super) fn cluster(topic: NewTopic) -> Simulation {
+    Simulation::new(1).brokers(3).new_topic(topic)
+}
+
+pub(super) fn record(n: u32) -> ProducerRecord {
+    ProducerRecord::new(TOPIC).value(n.to_string())
+}
+
+/// How a process sends.
+#[derive(Clone, Copy)]
+pub(super) struct Sending {
+    pub(super) acks: Acks,
+    pub(super) idempotent: bool,
+    pub(super) count: u32,
+    /// How long it waits after each record.
+    pub(super) pause: Duration,
+    pub(super) delivery_timeout: Duration,
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        Self { acks: Acks::All, idempotent: true, count: 100, pause: ms(20), delivery_timeout: secs(120) }
+    }
+}
+
+impl Sending {
+    pub(super) fn producer(self, node: &Node) -> Producer {
+        let producer = node.client().producer().acks(self.acks).enable_idempotence(self.idempotent);
+        producer.delivery_timeout(self.delivery_timeout).build()
+    }
+
+    /// Sends one record after another; what fails is not sent again.
+    pub(super) async fn run(self, node: &Node) {
+        let producer = self.producer(node);
+        for n in 0..self.count {
+            // The history says what became of it.
+            let _ = producer.send(record(n)).await;
+            tokio::time::sleep(self.pause).await;
+        }
+        producer.close().await;
+    }
+}
+
+/// The followers stop fetching; a moment later the leader dies, one of them takes over, and the dead one comes back.
+pub(super) async fn leader_dies_ahead_of_its_followers(system: &System, after: Duration) -> Result<(), AppError> {
+    let cluster = system.cluster();
+    let partition = cluster.partition(TOPIC, 0);
+    tokio::time::sleep(after).await;
+    for follower in [2, 3] {
+        partition.hold_replication(follower)?;
+    }
+    tokio::time::sleep(ms(400)).await;
+    cluster.broker(1).crash()?;
+    for follower in [2, 3] {
+        partition.release_replication(follower)?;
+    }
+    tokio::time::sleep(secs(5)).await;
+    cluster.broker(1).restart()?;
+    Ok(())
+}
