@@ -143,14 +143,6 @@ impl Report {
     fn new(history: &History, findings: Findings) -> Self {
         let setup = history.setup();
         let codes: Vec<Code> = findings.found.keys().copied().collect();
-        let mut hidden = BTreeMap::new();
-        for (cause, consequences) in IMPLIES {
-            if codes.contains(cause) {
-                for consequence in consequences.iter().filter(|code| codes.contains(code)) {
-                    hidden.entry(consequence.name()).or_insert_with(|| cause.name());
-                }
-            }
-        }
         let mut list: Vec<Finding> = Vec::new();
         for (code, found) in findings.found {
             let mut worst: Option<(Verdict, String)> = None;
@@ -168,6 +160,7 @@ impl Report {
             examples.sort_by_key(|example| example.verdict);
             list.push(Finding { code, severity: code.row().severity, verdict, reason, count: found.count, examples });
         }
+        let hidden = hidden(&list);
         let is_hidden = |finding: &Finding| hidden.contains_key(finding.code.name());
         list.sort_by_key(|finding| (is_hidden(finding), finding.verdict, finding.severity, finding.code));
         let intended = |contract: Option<Contract>| contract.is_some_and(|contract| setup.intent.contains(&contract));
@@ -222,6 +215,24 @@ impl Report {
     pub fn assert_ok(&self) {
         assert!(self.outcome() == Outcome::Passed, "{self}");
     }
+}
+
+/// The codes that another one explains, with that one. What is wrong does not hide behind what is not.
+fn hidden(list: &[Finding]) -> BTreeMap<&'static str, &'static str> {
+    let is_wrong = |code: Code| {
+        let found = list.iter().find(|finding| finding.code == code);
+        found.map(|finding| matches!(finding.verdict, Verdict::Bug | Verdict::Gap))
+    };
+    let mut hidden = BTreeMap::new();
+    for (cause, consequences) in IMPLIES {
+        let Some(cause_is_wrong) = is_wrong(*cause) else { continue };
+        for consequence in
+            consequences.iter().filter(|code| is_wrong(**code).is_some_and(|wrong| cause_is_wrong || !wrong))
+        {
+            hidden.entry(consequence.name()).or_insert_with(|| cause.name());
+        }
+    }
+    hidden
 }
 
 impl fmt::Display for Report {

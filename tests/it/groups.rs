@@ -410,6 +410,22 @@ async fn commits_say_exactly_how_far_they_go() {
     assert_eq!(drain(&mut consumer, 1_000).await, [8, 9]);
 }
 
+/// The interval used to switch on what had been switched off, so that an application which committed by hand had its
+/// offsets moved under it.
+#[tokio::test(start_paused = true)]
+async fn an_interval_alone_does_not_make_a_consumer_commit() {
+    let cluster = cluster(1).await;
+    fill(&cluster, 1, 0..3);
+    let often = Duration::from_millis(100);
+    for (enabled, expected) in [(false, None), (true, Some(3))] {
+        let settings = |builder: ConsumerBuilder| builder.enable_auto_commit(enabled).auto_commit_interval(often);
+        let mut consumer = member(&cluster, settings).await;
+        assert_eq!(drain(&mut consumer, 1_000).await, [0, 1, 2]);
+        assert_eq!(cluster.group("g").committed("t", 0), expected);
+        consumer.close().await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_committed_for_a_partition_that_went_to_somebody_else() {
     for (way, settings) in ways() {

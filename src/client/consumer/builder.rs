@@ -28,6 +28,8 @@ const AUTO_COMMIT_INTERVAL: Duration = Duration::from_millis(5_000);
 pub struct ConsumerBuilder {
     router: Arc<Router>,
     settings: Settings,
+    auto_commit: bool,
+    auto_commit_interval: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -118,9 +120,9 @@ impl ConsumerBuilder {
             reset: OffsetReset::Latest,
             isolation: IsolationLevel::ReadUncommitted,
             group,
-            auto_commit: Some(AUTO_COMMIT_INTERVAL),
+            auto_commit: None,
         };
-        Self { router, settings }
+        Self { router, settings, auto_commit: true, auto_commit_interval: AUTO_COMMIT_INTERVAL }
     }
 
     /// What happens when an offset is not in the log (the latest is taken).
@@ -237,14 +239,14 @@ impl ConsumerBuilder {
     /// Whether positions are committed by themselves: at an interval, before a rebalance, and on closing (yes).
     ///
     /// A record counts as processed when the next one is asked for.
-    pub fn enable_auto_commit(mut self, enable: bool) -> Self {
-        self.settings.auto_commit = enable.then(|| self.settings.auto_commit.unwrap_or(AUTO_COMMIT_INTERVAL));
+    pub const fn enable_auto_commit(mut self, enable: bool) -> Self {
+        self.auto_commit = enable;
         self
     }
 
-    /// How often positions are committed by themselves (5 s).
-    pub fn auto_commit_interval(mut self, interval: Duration) -> Self {
-        self.settings.auto_commit = Some(interval);
+    /// How often positions are committed by themselves (5 s), if they are at all.
+    pub const fn auto_commit_interval(mut self, interval: Duration) -> Self {
+        self.auto_commit_interval = interval;
         self
     }
 
@@ -259,7 +261,8 @@ impl ConsumerBuilder {
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
-    pub fn build(self) -> Consumer {
+    pub fn build(mut self) -> Consumer {
+        self.settings.auto_commit = self.auto_commit.then_some(self.auto_commit_interval);
         Consumer::new(self.router, self.settings)
     }
 }

@@ -3,12 +3,19 @@
 //! Not here: what a row is about.
 
 use rehearsal::NewTopic;
-use rehearsal::client::{Acks, Producer, ProducerRecord};
+use rehearsal::client::{
+    Acks, ConsumerBuilder, ConsumerRecord, IsolationLevel, OffsetReset, Pipeline, Producer, ProducerRecord, Progress,
+    TransactionError,
+};
 use rehearsal::sim::{AppError, Node, Simulation, System};
 use std::time::Duration;
 
 /// The topic that most rows are about.
 pub(super) const TOPIC: &str = "t";
+/// Where pipelines write.
+pub(super) const OUTPUT: &str = "out";
+/// The group of those who read it together.
+pub(super) const GROUP: &str = "g";
 
 pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -88,4 +95,38 @@ pub(super) async fn leader_dies_ahead_of_its_followers(system: &System, after: D
     tokio::time::sleep(secs(5)).await;
     cluster.broker(1).restart()?;
     Ok(())
+}
+
+/// A member of the group that reads from the start, and commits only what it is told to.
+pub(super) fn member(node: &Node) -> ConsumerBuilder {
+    let consumer = node.client().consumer().group_id(GROUP).auto_offset_reset(OffsetReset::Earliest);
+    consumer.session_timeout(secs(10)).enable_auto_commit(false)
+}
+
+/// A member that takes part in transactions.
+pub(super) fn transactional_member(node: &Node) -> ConsumerBuilder {
+    member(node).isolation_level(IsolationLevel::ReadCommitted)
+}
+
+/// What becomes of an input, with the place it came from.
+pub(super) fn output(record: &ConsumerRecord) -> ProducerRecord {
+    let source = format!("{}-{}@{}", record.topic, record.partition, record.offset);
+    let output = ProducerRecord::new(OUTPUT).partition(record.partition).header("kf-src", source);
+    output.value(record.value.clone().unwrap_or_default())
+}
+
+/// Copies the topic, each batch in a transaction, until nothing comes for a while; it pauses before each batch.
+pub(super) async fn copy_pipeline(node: &Node, pause: Duration) -> Result<(), AppError> {
+    let mut consumer = transactional_member(node).build();
+    consumer.subscribe([TOPIC])?;
+    let producer = node.client().producer().transactional(format!("copy-{}", node.index())).init().await?;
+    let mut pipeline = Pipeline::new(consumer, producer)?.max_poll_records(5).poll_timeout(secs(15));
+    loop {
+        match pipeline.step(|record| [output(record)]).await {
+            Ok(Progress::Idle) => return Ok(()),
+            Ok(_) | Err(TransactionError::Retriable(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(pause).await;
+    }
 }
