@@ -7,6 +7,7 @@ mod error_code;
 mod ids;
 pub mod murmur2;
 mod names;
+pub mod reduce;
 mod rng;
 mod time;
 mod uuid;

@@ -25,6 +25,7 @@ mod random;
 mod rows;
 mod rule;
 mod rules;
+mod simpler;
 mod subject;
 mod target;
 mod written;
@@ -43,6 +44,8 @@ pub use rule::Fault;
 pub use rules::FaultId;
 pub use rules::FaultReport;
 pub use rules::Firing;
+pub use simpler::Asked;
+pub use simpler::PlanTrace;
 pub use target::Target;
 pub use target::World;
 

@@ -43,6 +43,10 @@ pub struct Firing {
     pub connection: ConnectionId,
     /// The broker that was asked: what a symbolic target came to.
     pub broker: BrokerId,
+    /// The how manieth it was of the requests that the fault could have hit, from 1.
+    pub nth: u64,
+    /// How long it was delayed, if that is what the fault does.
+    pub delay: Duration,
 }
 
 /// A fault and what has become of it.
@@ -321,6 +325,10 @@ impl Rule {
 
     fn fire(&mut self, id: FaultId, now: Instant, subject: &Subject<'_>) -> Option<Decision> {
         let (action, stage) = (self.fault.action.clone()?, self.fault.acts_at()?);
+        let delay = match &action {
+            Action::Delay(delay) => delay.draw(&mut self.rng),
+            _ => Duration::ZERO,
+        };
         self.fired += 1;
         if self.fired_on.len() < KEPT_MAX {
             self.fired_on.push(Firing {
@@ -330,12 +338,10 @@ impl Rule {
                 client_id: subject.client_id.unwrap_or_default().to_owned(),
                 connection: subject.connection,
                 broker: subject.broker,
+                nth: self.seen,
+                delay,
             });
         }
-        let delay = match &action {
-            Action::Delay(delay) => delay.draw(&mut self.rng),
-            _ => Duration::ZERO,
-        };
         Some(Decision { id, name: Arc::clone(&self.name), action, stage, delay, rows: self.fault.on.rows.clone() })
     }
 
@@ -383,7 +389,7 @@ impl fmt::Display for FaultReport {
 
 impl fmt::Display for Firing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, api, api_version, client_id, connection, broker } = self;
+        let Self { at, api, api_version, client_id, connection, broker, .. } = self;
         write!(f, "{at:?} {api} v{api_version} of {client_id:?} on connection {connection} to broker {broker}")
     }
 }
