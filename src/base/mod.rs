@@ -6,6 +6,7 @@ mod command;
 mod error_code;
 mod ids;
 pub mod murmur2;
+mod mutant;
 mod names;
 pub mod reduce;
 mod rng;
@@ -27,6 +28,10 @@ pub use ids::Offset;
 pub use ids::PartitionIndex;
 pub use ids::ProducerEpoch;
 pub use ids::ProducerId;
+#[doc(hidden)]
+pub use mutant::BrokerMutant;
+#[doc(hidden)]
+pub use mutant::BrokerMutants;
 pub use names::InvalidTopicName;
 pub use names::TopicName;
 pub use rng::Rng;

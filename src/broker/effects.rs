@@ -21,6 +21,7 @@ use super::settings::Settings;
 use super::state::State;
 use super::topics::Refusal;
 use crate::base::BrokerId;
+use crate::base::BrokerMutant;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::LeaderEpoch;
@@ -243,6 +244,12 @@ impl State {
         partition: PartitionIndex,
         records: &[CoordinatorRecord],
     ) -> Result<(), ErrorCode> {
+        let is_offset = |record: &CoordinatorRecord| matches!(record, CoordinatorRecord::Offset { .. });
+        if self.has(BrokerMutant::CommitsInMemory) && records.iter().all(is_offset) {
+            let (_, _, coordinator) = self.groups.seats.ready_mut(partition).ok_or(ErrorCode::NOT_COORDINATOR)?;
+            records.iter().for_each(|record| coordinator.replay_own(record));
+            return Ok(());
+        }
         if records.is_empty() {
             return Ok(());
         }

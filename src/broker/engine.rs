@@ -183,6 +183,13 @@ impl Engine {
         })
     }
 
+    /// Plants a bug in all brokers, before there are topics.
+    #[cfg(feature = "mutants")]
+    #[doc(hidden)]
+    pub fn plant(&mut self, mutant: crate::base::BrokerMutant) {
+        self.state.settings.mutants = crate::base::BrokerMutants::of(mutant);
+    }
+
     /// What happened so far.
     pub fn journal(&self) -> &Journal {
         &self.journal

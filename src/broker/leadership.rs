@@ -6,6 +6,7 @@ use super::outcome::Watch;
 use super::replication::PartitionKey;
 use super::state::State;
 use crate::base::BrokerId;
+use crate::base::BrokerMutant;
 use crate::base::Instant;
 use crate::base::LeaderEpoch;
 use crate::base::PartitionIndex;
@@ -94,7 +95,8 @@ impl State {
     /// Puts an ISR in force.
     pub(super) fn set_isr(&mut self, now: Instant, (topic, index): PartitionKey, isr: &[BrokerId]) {
         let Some(log) = self.partitions.get_mut(&(topic, index)) else { return };
-        if log.isr() == isr {
+        let shrinks = isr.len() < log.isr().len();
+        if log.isr() == isr || shrinks && log.config().mutants.has(BrokerMutant::KeepsIsr) {
             return;
         }
         log.set_isr(isr);

@@ -18,6 +18,7 @@ use super::links::Transit;
 use super::outcome::Watch;
 use super::state::State;
 use crate::base::BrokerId;
+use crate::base::BrokerMutant;
 use crate::base::Instant;
 use crate::base::LeaderEpoch;
 use crate::base::Node;
@@ -26,6 +27,7 @@ use crate::base::PartitionIndex;
 use crate::base::Seed;
 use crate::base::Uuid;
 use crate::journal::Event;
+use crate::log::Replica;
 use crate::log::ReplicaFetch;
 use crate::log::ReplicaFetched;
 use std::collections::BTreeMap;
@@ -219,6 +221,14 @@ impl State {
             }
             let mode = self.replication.mode(self, leader, key);
             let Some(log) = self.partitions.get_mut(&(topic, index)) else { return };
+            let is_as_before = |known: &Follower| known.mode == mode && known.leader_epoch == leader_epoch;
+            let is_as_before = self.replication.followers.get(&key).is_some_and(is_as_before);
+            if log.config().mutants.has(BrokerMutant::TruncatesToHighWatermark) {
+                let resumes = log.replica(broker).filter(|replica| !replica.is_replicating() && !is_as_before);
+                if let Some(end) = resumes.filter(|_| mode != Mode::Stopped).map(Replica::high_watermark) {
+                    log.truncate_replica(broker, end);
+                }
+            }
             if mode == Mode::Instant {
                 self.replication.followers.remove(&key);
                 if log.replica(broker).is_some_and(|replica| !replica.is_replicating()) {
@@ -227,8 +237,7 @@ impl State {
                 continue;
             }
             log.set_replicating(broker, false);
-            let is_as_before = |known: &Follower| known.mode == mode && known.leader_epoch == leader_epoch;
-            if self.replication.followers.get(&key).is_some_and(is_as_before) {
+            if is_as_before {
                 continue;
             }
             self.replication.sequence += 1;

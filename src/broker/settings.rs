@@ -3,6 +3,7 @@
 //! Not here: what each name means; that is [`crate::config`].
 
 use crate::base::BrokerId;
+use crate::base::BrokerMutants;
 use crate::base::Instant;
 use crate::base::Timestamp;
 use crate::config::BrokerConfig;
@@ -34,6 +35,8 @@ pub(crate) struct Settings {
     loggers: BTreeMap<BrokerId, BTreeMap<String, String>>,
     /// The topics as coordinators are told of them, and the version of all topics that this is of.
     image: TopicsImage,
+    /// What is wrong with the brokers on purpose.
+    pub(super) mutants: BrokerMutants,
 }
 
 /// The loggers of a broker as Kafka's own log4j2.yaml sets them.
@@ -73,7 +76,14 @@ impl Settings {
         });
         let loggers = brokers.iter().map(|broker| (broker.id, LOGGERS.map(owned).into())).collect();
         let (groups, client_metrics) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { brokers: layers.collect(), groups, client_metrics, loggers, image: TopicsImage::default() })
+        Ok(Self {
+            brokers: layers.collect(),
+            groups,
+            client_metrics,
+            loggers,
+            image: TopicsImage::default(),
+            mutants: BrokerMutants::default(),
+        })
     }
 
     /// Takes in a broker that joins later, configured as the first one is.
@@ -108,7 +118,14 @@ impl Settings {
 
     /// What a coordinator on a broker is told.
     pub(super) fn moment(&self, now: Instant, timestamp: Timestamp, broker: BrokerId) -> Moment<'_> {
-        Moment { now, timestamp, config: self.broker(broker), group_configs: &self.groups, topics: &self.image }
+        Moment {
+            now,
+            timestamp,
+            config: self.broker(broker),
+            group_configs: &self.groups,
+            topics: &self.image,
+            mutants: self.mutants,
+        }
     }
 
     /// Sees to it that coordinators are told of the topics as they are.
@@ -137,7 +154,7 @@ impl Settings {
 
     /// The values in force for a topic with `own` set on it.
     pub(super) fn topic(&self, own: &Overrides) -> Arc<TopicConfig> {
-        Arc::new(TopicConfig::new(own, self.cluster()))
+        Arc::new(TopicConfig { mutants: self.mutants, ..TopicConfig::new(own, self.cluster()) })
     }
 
     /// Replaces what was set on one broker, or on all when `broker` is `None`, while they run.

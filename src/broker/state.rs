@@ -21,6 +21,7 @@ use super::replication::Replication;
 use super::settings::Settings;
 use super::view::View;
 use crate::base::BrokerId;
+use crate::base::BrokerMutant;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::Offset;
@@ -125,6 +126,11 @@ impl State {
         self.start_time.plus(now.since_start())
     }
 
+    /// Whether this bug was planted.
+    pub(crate) fn has(&self, mutant: BrokerMutant) -> bool {
+        self.settings.mutants.has(mutant)
+    }
+
     /// The configuration in force on a broker.
     pub(crate) fn broker_config(&self, broker: BrokerId) -> &BrokerConfig {
         self.settings.broker(broker)
@@ -156,7 +162,10 @@ impl State {
     /// `UNKNOWN_TOPIC_ID`, `UNKNOWN_TOPIC_OR_PARTITION`.
     pub(crate) fn topic_by_either(&self, name: &str, id: Uuid, by_id: bool) -> Result<Uuid, ErrorCode> {
         if by_id {
-            return self.topics.by_id(id).map(|topic| topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID);
+            let wrong = || self.topics.iter().find(|topic| !topic.name.is_internal());
+            let wrong = || wrong().filter(|_| self.has(BrokerMutant::MistakesTopicId));
+            let found = self.topics.by_id(id).or_else(wrong);
+            return found.map(|topic| topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID);
         }
         self.topics.get(name).map(|topic| topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
     }

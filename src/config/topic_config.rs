@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::base::BrokerMutants;
 use crate::config::definition::Value;
 use crate::config::layers::BrokerLayers;
 use crate::config::layers::Overrides;
@@ -104,6 +105,10 @@ pub struct TopicConfig {
     pub segment_ms: i64,
     /// `unclean.leader.election.enable`: whether a replica that is not in sync may lead when no other can.
     pub unclean_leader_election_enable: bool,
+    /// What is wrong with the broker on purpose.
+    #[doc(hidden)]
+    #[serde(skip)]
+    pub mutants: BrokerMutants,
 }
 
 impl TopicConfig {
@@ -150,6 +155,7 @@ impl TopicConfig {
             },
             segment_ms: from.long("segment.ms"),
             unclean_leader_election_enable: from.flag("unclean.leader.election.enable"),
+            mutants: BrokerMutants::default(),
         }
     }
 
@@ -179,6 +185,7 @@ impl Default for TopicConfig {
             segment_bytes: 1 << 30,
             segment_ms: 7 * Self::DAY_MS,
             unclean_leader_election_enable: false,
+            mutants: BrokerMutants::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::group::Joining;
 use super::group::Rebalance;
 use super::offsets::Offsets;
 use super::timers::Timers;
+use crate::base::BrokerMutant;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::PartitionIndex;
@@ -316,6 +317,9 @@ impl GroupCoordinator {
         generation: i32,
         api_version: i16,
     ) -> Result<(), ErrorCode> {
+        if at.mutants.has(BrokerMutant::ChecksNoGeneration) {
+            return Ok(());
+        }
         if let Some(consumers) = self.consumers.get(group) {
             return consumers.check_offset_commit(member_id, generation, api_version);
         }

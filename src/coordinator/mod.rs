@@ -44,6 +44,7 @@ pub(crate) use txn::TxnEffect;
 pub(crate) use txn::TxnMoment;
 pub(crate) use txn::TxnReply;
 
+use crate::base::BrokerMutants;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::Timestamp;
@@ -83,6 +84,8 @@ pub(crate) struct Moment<'a> {
     /// What is set on groups, by their ids.
     pub(crate) group_configs: &'a BTreeMap<String, Overrides>,
     pub(crate) topics: &'a TopicsImage,
+    /// What is wrong with the broker on purpose.
+    pub(crate) mutants: BrokerMutants,
 }
 
 /// Why a coordinator does not do what it is asked to, where a client is told in words too.

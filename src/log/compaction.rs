@@ -8,6 +8,7 @@ use super::PartitionLog;
 use super::ReplicaLog;
 use super::segment::Segment;
 use super::segment::to_u64;
+use crate::base::BrokerMutant;
 use crate::base::Offset;
 use crate::base::Timestamp;
 use crate::config::TopicConfig;
@@ -219,7 +220,10 @@ fn clean_batch(
         let Some(key) = record.key.filter(|_| !is_aborted) else {
             return false;
         };
-        let is_last = last_offsets.get(key).is_none_or(|&last| record.offset >= last);
+        let is_gone = config.mutants.has(BrokerMutant::CompactsLastValue);
+        let is_last = last_offsets
+            .get(key)
+            .is_none_or(|&last| if is_gone { record.offset > last } else { record.offset >= last });
         is_last && (record.value.is_some() || !drops_tombstones)
     };
     let (mut kept, mut tombstones) = (0, false);

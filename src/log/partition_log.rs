@@ -15,6 +15,7 @@ use super::VerificationGuard;
 use super::validate;
 use super::validate::Validator;
 use crate::base::BrokerId;
+use crate::base::BrokerMutant;
 use crate::base::ErrorCode;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
@@ -483,8 +484,12 @@ impl PartitionLog {
         let log = &mut leader.log;
         if batch.header.has_producer_id() {
             if let Some(duplicate) = log.producers().check(&batch, origin, verification)? {
+                if config.mutants.has(BrokerMutant::RefusesDuplicates) {
+                    return Err(AppendError::new(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, ""));
+                }
+                let is_zero = config.mutants.has(BrokerMutant::AnswersOffsetZero);
                 return Ok(LogAppendInfo {
-                    base_offset: duplicate.base_offset,
+                    base_offset: if is_zero { Offset(0) } else { duplicate.base_offset },
                     last_offset: duplicate.last_offset,
                     log_append_time: duplicate.timestamp,
                     log_start_offset: log.log_start_offset(),
@@ -527,17 +532,23 @@ impl PartitionLog {
         limit: ReadLimit,
     ) -> Result<LogRead, ErrorCode> {
         let replica = self.replica(broker).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
-        replica.log.read(from, Self::visible(replica, isolation), limit)
+        let upto = self.visible(replica, isolation);
+        let skips = self.config.mutants.has(BrokerMutant::SkipsEndOfSegment);
+        let from = if skips { replica.log.behind_last_batch(from, upto) } else { from };
+        replica.log.read(from, upto, limit)
     }
 
     /// The bytes that a reader at `broker` could have from `from` on; 0 where there is no replica.
     pub fn bytes_available(&self, broker: BrokerId, from: Offset, isolation: Isolation) -> u64 {
-        self.replica(broker).map_or(0, |replica| replica.log.bytes_between(from, Self::visible(replica, isolation)))
+        self.replica(broker).map_or(0, |replica| replica.log.bytes_between(from, self.visible(replica, isolation)))
     }
 
-    fn visible(replica: &Replica, isolation: Isolation) -> Offset {
+    fn visible(&self, replica: &Replica, isolation: Isolation) -> Offset {
         match isolation {
             Isolation::ReadUncommitted => replica.high_watermark,
+            Isolation::ReadCommitted if self.config.mutants.has(BrokerMutant::ReadsBehindStable) => {
+                replica.last_stable_offset().plus(1).min(replica.high_watermark)
+            }
             Isolation::ReadCommitted => replica.last_stable_offset(),
             Isolation::LogEnd => replica.log.log_end_offset(),
         }
@@ -548,7 +559,7 @@ impl PartitionLog {
     /// Source: `Partition.fetchOffsetForTimestamp`, `UnifiedLog.fetchOffsetByTimestamp`.
     pub fn list_offset(&self, spec: OffsetSpec, isolation: Isolation) -> Option<TimestampAndOffset> {
         let replica = self.leader_replica()?;
-        let upto = Self::visible(replica, isolation);
+        let upto = self.visible(replica, isolation);
         let log = &replica.log;
         let bound = |offset: Offset, leader_epoch: Option<LeaderEpoch>| {
             let leader_epoch = leader_epoch.unwrap_or(LeaderEpoch::NONE);
@@ -640,6 +651,9 @@ impl PartitionLog {
             replica.known_log_end_offset = Offset::INVALID;
             if replica.broker == leader {
                 replica.log.begin_epoch(leader_epoch);
+                if self.config.mutants.has(BrokerMutant::ForgetsProducers) {
+                    replica.log.producers_mut().clear();
+                }
                 self.leader_epoch_start_offset = replica.log.log_end_offset();
             }
         }
@@ -752,7 +766,8 @@ impl PartitionLog {
         };
         let mut committed = leader.log.log_end_offset();
         for replica in &self.replicas {
-            if replica.broker != self.leader && self.isr.contains(&replica.broker) {
+            let counts = !self.config.mutants.has(BrokerMutant::AcksBeforeCommit);
+            if counts && replica.broker != self.leader && self.isr.contains(&replica.broker) {
                 committed = committed.min(replica.known_log_end_offset);
             }
         }

@@ -9,6 +9,8 @@ use super::transactions::OpenTransactions;
 use super::verification::Verification;
 use super::verification::VerificationGuard;
 use super::verification::Verifications;
+use crate::base::BrokerMutant;
+use crate::base::BrokerMutants;
 use crate::base::ErrorCode;
 use crate::base::Offset;
 use crate::base::ProducerEpoch;
@@ -255,7 +257,7 @@ impl ProducerStates {
     }
 
     /// Remembers a batch that was appended; returns the transaction that it ended, if it had written here.
-    pub(super) fn update(&mut self, batch: &Batch) -> Option<CompletedTransaction> {
+    pub(super) fn update(&mut self, batch: &Batch, mutants: BrokerMutants) -> Option<CompletedTransaction> {
         let header = &batch.header;
         if !header.has_producer_id() {
             return None;
@@ -264,7 +266,7 @@ impl ProducerStates {
             self.transactional().verifications.clear(header);
         }
         if header.is_control() {
-            return self.update_marker(batch);
+            return self.update_marker(batch, mutants);
         }
         let state = self
             .producers
@@ -286,7 +288,7 @@ impl ProducerStates {
         None
     }
 
-    fn update_marker(&mut self, batch: &Batch) -> Option<CompletedTransaction> {
+    fn update_marker(&mut self, batch: &Batch, mutants: BrokerMutants) -> Option<CompletedTransaction> {
         let header = &batch.header;
         // Compaction may have emptied it.
         let marker = ControlRecord::read(batch).ok()?;
@@ -297,6 +299,10 @@ impl ProducerStates {
             .producers
             .entry(header.producer_id)
             .or_insert_with(|| Box::new(ProducerState::new(header.producer_epoch, header.max_timestamp)));
+        let is_aborted = marker.control_type == ControlType::Abort;
+        if is_aborted && mutants.has(BrokerMutant::KeepsSequencesOnAbort) {
+            state.producer_epoch = header.producer_epoch;
+        }
         state.set_epoch(header.producer_epoch);
         state.coordinator_epoch = marker.coordinator_epoch;
         state.last_timestamp = header.max_timestamp;
@@ -306,7 +312,7 @@ impl ProducerStates {
             producer_id: header.producer_id,
             first_offset,
             last_offset: header.base_offset,
-            is_aborted: marker.control_type == ControlType::Abort,
+            is_aborted,
         })
     }
 

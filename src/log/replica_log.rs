@@ -12,6 +12,7 @@ use super::segment::Segment;
 use super::segment::size_of;
 use super::transactions::AbortedIndex;
 use super::transactions::AbortedTransaction;
+use crate::base::BrokerMutants;
 use crate::base::ErrorCode;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
@@ -149,7 +150,7 @@ impl ReplicaLog {
         let next = if self.segments.is_empty() { header.last_offset() } else { header.base_offset };
         assert!(next >= self.log_end_offset, "offsets in a log only rise");
         self.epochs.assign(header.partition_leader_epoch, header.base_offset);
-        let completed = self.producers.update(&batch);
+        let completed = self.producers.update(&batch, config.mutants);
         if let Some(completed) = completed.filter(|completed| completed.is_aborted) {
             self.aborted.get_or_insert_default().push(AbortedTransaction {
                 producer_id: completed.producer_id,
@@ -205,6 +206,15 @@ impl ReplicaLog {
             batch.header.last_offset() < upto && (size <= limit.max_bytes || first && limit.min_one)
         });
         Ok(LogRead::collect(from, batches))
+    }
+
+    /// Where the next segment begins, if `from` is in the last batch of one that ends below `upto`; otherwise `from`.
+    pub(super) fn behind_last_batch(&self, from: Offset, upto: Offset) -> Offset {
+        let at = self.segment_of(from);
+        let last = self.segments.get(at).and_then(|segment| segment.entries.last());
+        let next = self.segments.get(at + 1).map(|segment| segment.base_offset);
+        let is_last = last.is_some_and(|last| last.batch.header.base_offset <= from);
+        next.filter(|next| is_last && *next < upto).unwrap_or(from)
     }
 
     /// The bytes that a read of `from` up to `upto` without limit would give; for `min_bytes` of a fetch.
@@ -367,7 +377,7 @@ impl ReplicaLog {
     fn rebuild_producers(&mut self) {
         self.producers.clear();
         for entry in self.segments.iter().flat_map(|segment| &segment.entries) {
-            let _known_as_aborted = self.producers.update(&entry.batch);
+            let _known_as_aborted = self.producers.update(&entry.batch, BrokerMutants::default());
         }
     }
 

@@ -7,6 +7,7 @@ use super::PartitionLog;
 use super::Replica;
 use super::Truncation;
 use crate::base::BrokerId;
+use crate::base::BrokerMutant;
 use crate::base::ErrorCode;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
@@ -137,6 +138,9 @@ impl PartitionLog {
             }
         }
         follower.clamp_high_watermark();
+        if config.mutants.has(BrokerMutant::FollowerRunsAhead) {
+            follower.high_watermark = follower.log.log_end_offset();
+        }
         let to = follower.log.log_end_offset();
         if to < from {
             self.truncations.push(Truncation { broker: replica, from, to });

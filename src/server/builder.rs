@@ -13,6 +13,8 @@ use super::error::Result;
 use super::saved::SavedCluster;
 use super::shell::Shell;
 use crate::base::BrokerId;
+#[cfg(feature = "mutants")]
+use crate::base::BrokerMutant;
 use crate::base::Seed;
 use crate::base::Timestamp;
 use crate::broker::Broker;
@@ -60,6 +62,8 @@ pub struct ClusterBuilder {
     coordinator_load_time: Duration,
     note_high_watermarks: bool,
     restored: Option<SavedCluster>,
+    #[cfg(feature = "mutants")]
+    mutant: Option<BrokerMutant>,
 }
 
 impl Default for ClusterBuilder {
@@ -81,6 +85,8 @@ impl Default for ClusterBuilder {
             coordinator_load_time: Duration::ZERO,
             note_high_watermarks: false,
             restored: None,
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 }
@@ -215,6 +221,14 @@ impl ClusterBuilder {
         self
     }
 
+    /// Plants a bug in all brokers.
+    #[cfg(feature = "mutants")]
+    #[doc(hidden)]
+    pub fn mutant(mut self, mutant: impl Into<Option<BrokerMutant>>) -> Self {
+        self.mutant = mutant.into();
+        self
+    }
+
     /// Starts the brokers.
     ///
     /// Must be called within a Tokio runtime; the cluster's tasks end with the [`Cluster`] or with the runtime.
@@ -253,6 +267,10 @@ impl ClusterBuilder {
             journal: self.journal,
         })
         .map_err(Error::Config)?;
+        #[cfg(feature = "mutants")]
+        if let Some(mutant) = self.mutant {
+            engine.plant(mutant);
+        }
         engine.note_high_watermarks(self.note_high_watermarks);
         if !self.coordinator_load_time.is_zero() {
             let ms = u32::try_from(self.coordinator_load_time.as_millis()).unwrap_or(u32::MAX);

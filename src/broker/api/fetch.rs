@@ -10,6 +10,7 @@
 //! * Source: KIP-227, KIP-320, KIP-392, KIP-516, KIP-595, <https://kafka.apache.org/protocol#The_Messages_Fetch>.
 
 use crate::base::BrokerId;
+use crate::base::BrokerMutant;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::LeaderEpoch;
@@ -102,7 +103,7 @@ fn failed(partition_index: i32, code: ErrorCode) -> PartitionData {
 }
 
 /// Reads everything once; answers if that is enough, else waits for any of the partitions to change.
-fn fetch(state: &mut State, ctx: &RequestContext, fetching: Fetching, woken: Woken) -> Outcome<FetchResponse> {
+fn fetch(state: &mut State, ctx: &RequestContext, mut fetching: Fetching, woken: Woken) -> Outcome<FetchResponse> {
     let mut rows = Vec::with_capacity(fetching.plan.partitions.len());
     let mut size: usize = 0;
     let mut at_once = fetching.plan.partitions.is_empty() || woken == Woken::Expired;
@@ -111,7 +112,7 @@ fn fetch(state: &mut State, ctx: &RequestContext, fetching: Fetching, woken: Wok
             max_bytes: usize::try_from(asked.partition_max_bytes)
                 .unwrap_or(0)
                 .min(fetching.max_bytes.saturating_sub(size)),
-            min_one: size == 0,
+            min_one: size == 0 && !state.has(BrokerMutant::ServesNoOversized),
         };
         let mut row = read(state, ctx, wanted, asked, fetching.isolation, limit);
         if let Some(preferred) = preferred(state, ctx, wanted, asked, &fetching.rack).filter(|_| row.error_code == 0) {
@@ -131,8 +132,12 @@ fn fetch(state: &mut State, ctx: &RequestContext, fetching: Fetching, woken: Wok
         let topic = state.topic_by_either(&wanted.name, wanted.id, ctx.api_version >= 13).ok()?;
         Some(Watch::Partition(topic, PartitionIndex(wanted.partition)))
     });
+    let watch = watch.collect();
+    if state.has(BrokerMutant::ReadsHighWatermarkTwice) {
+        fetching.isolation = Isolation::ReadUncommitted;
+    }
     Outcome::Park(Park {
-        watch: watch.collect(),
+        watch,
         deadline: fetching.deadline,
         resume: Box::new(move |state, ctx, woken| fetch(state, ctx, fetching, woken)),
     })

@@ -9,6 +9,7 @@ use super::transactions::RETRY_MS;
 use super::transactions::TxnEffects;
 use super::transactions::of_partition;
 use crate::base::BrokerId;
+use crate::base::BrokerMutant;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::LeaderEpoch;
@@ -120,14 +121,17 @@ impl State {
                 coordinator_epoch: leader_epoch,
                 transaction_version: markers.transaction_version,
             };
-            self.transactions.markers.markers.push(Marker {
-                transactional_id: markers.transactional_id.clone(),
-                coordinator,
-                generation,
-                to: to.clone(),
-                marker,
-                phase: Phase::Waiting(now),
-            });
+            let again = self.has(BrokerMutant::WritesMarkersTwice).then(|| now.plus_ms(1000));
+            for at in [Some(now), again].into_iter().flatten() {
+                self.transactions.markers.markers.push(Marker {
+                    transactional_id: markers.transactional_id.clone(),
+                    coordinator,
+                    generation,
+                    to: to.clone(),
+                    marker: marker.clone(),
+                    phase: Phase::Waiting(at),
+                });
+            }
         }
     }
 
@@ -169,6 +173,9 @@ impl State {
                     return Step::Waits;
                 }
                 Phase::Waiting(_) | Phase::Sent { .. } if is_held => return Step::Waits,
+                Phase::Waiting(_) if self.has(BrokerMutant::SkipsGroupMarkers) && &*marker.to.0 == GROUP_METADATA => {
+                    return Step::Done;
+                }
                 Phase::Waiting(_) => match self.leader_of_marker(&marker.to) {
                     // A topic that is gone needs no marker.
                     None => return Step::Done,

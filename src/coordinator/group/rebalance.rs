@@ -7,6 +7,7 @@ use super::ClassicGroup;
 use super::ClassicState;
 use super::Member;
 use super::requests::refused_join;
+use crate::base::BrokerMutant;
 use crate::base::ErrorCode;
 use crate::coordinator::CoordinatorRecord;
 use crate::coordinator::Decision;
@@ -232,9 +233,13 @@ impl Rebalance<'_> {
             return;
         }
         let Some(member) = self.group.members.get(member_id) else { return };
-        if !member.has_satisfied_heartbeat() {
+        if !member.has_satisfied_heartbeat() && !self.awaits_sync_forever() {
             self.expire(member_id);
         }
+    }
+
+    fn awaits_sync_forever(&self) -> bool {
+        self.at.mutants.has(BrokerMutant::AwaitsSyncForever) && self.group.state == ClassicState::CompletingRebalance
     }
 
     /// Takes a member out as if it had been silent for too long, and begins a rebalance without it.
@@ -250,7 +255,7 @@ impl Rebalance<'_> {
     /// Members have not asked for their assignment in time.
     pub(crate) fn on_sync_deadline(&mut self) {
         let rebalanced = matches!(self.group.state, ClassicState::CompletingRebalance | ClassicState::Stable);
-        if !rebalanced || self.group.pending_sync.is_empty() {
+        if !rebalanced || self.group.pending_sync.is_empty() || self.awaits_sync_forever() {
             return;
         }
         for id in std::mem::take(&mut self.group.pending_sync) {

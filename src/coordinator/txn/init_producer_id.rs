@@ -15,6 +15,7 @@ use super::transaction::Transaction;
 use super::transaction::TransactionMetadata;
 use super::transaction::TransactionState;
 use super::transaction::is_epoch_exhausted;
+use crate::base::BrokerMutant;
 use crate::base::ErrorCode;
 use crate::base::ProducerEpoch;
 use crate::config::BrokerConfig;
@@ -113,7 +114,11 @@ impl TransactionCoordinator {
                     return Err(ErrorCode::UNKNOWN_SERVER_ERROR);
                 }
                 let expected = expected.map(|expected| expected.epoch);
-                let next = metadata.prepare_epoch(timeout_ms, expected, at.timestamp);
+                let epoch = current.producer_epoch;
+                let mut next = metadata.prepare_epoch(timeout_ms, expected, at.timestamp);
+                if at.moment.mutants.has(BrokerMutant::KeepsProducerEpoch) && epoch != ProducerEpoch::NONE {
+                    next.iter_mut().for_each(|next| next.producer_epoch = epoch);
+                }
                 next.map(|next| Begins::With(Box::new(next))).ok_or(ErrorCode::PRODUCER_FENCED)
             }
         }

@@ -26,6 +26,7 @@ use super::Moment;
 use super::Reply;
 use super::Ticket;
 use super::timers::Timers;
+use crate::base::BrokerMutant;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::ProducerEpoch;
@@ -175,6 +176,9 @@ impl TransactionCoordinator {
     pub(crate) fn start(&mut self, at: &Moment<'_>) {
         let ids: Vec<Arc<str>> = self.transactions.keys().cloned().collect();
         ids.iter().for_each(|id| self.schedule(at, id));
+        if at.mutants.has(BrokerMutant::ForgetsPrepared) {
+            self.transactions.values_mut().for_each(TransactionMetadata::forget_prepared);
+        }
         let prepared = self.transactions.iter_mut().filter(|(_, metadata)| metadata.current.state.is_prepared());
         let ids: Vec<Arc<str>> = prepared.map(|(id, _)| Arc::clone(id)).collect();
         self.begun = ids.iter().flat_map(|id| self.send_markers(at, id)).collect();

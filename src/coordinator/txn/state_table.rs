@@ -8,6 +8,7 @@ use super::TransactionRecord;
 use super::TransactionState;
 use super::TxnEffect;
 use super::TxnMoment;
+use crate::base::BrokerMutants;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::PartitionIndex;
@@ -80,6 +81,7 @@ fn ask(coordinator: &mut TransactionCoordinator, transaction_version: i16, reque
         config: &config,
         group_configs: &groups,
         topics: &topics,
+        mutants: BrokerMutants::default(),
     };
     let mut next_producer_id = 9;
     let mut at = TxnMoment { moment, transaction_version, next_producer_id: &mut next_producer_id };
@@ -164,7 +166,14 @@ fn while_something_is_pending_everybody_has_to_come_again() {
         let before = if state.is_prepared() { Init(None) } else { Add(7, 5) };
         let (config, groups, topics) = (BrokerConfig::default(), BTreeMap::new(), TopicsImage::default());
         let now = Instant::START;
-        let at = Moment { now, timestamp: Timestamp(0), config: &config, group_configs: &groups, topics: &topics };
+        let at = Moment {
+            now,
+            timestamp: Timestamp(0),
+            config: &config,
+            group_configs: &groups,
+            topics: &topics,
+            mutants: BrokerMutants::default(),
+        };
         // Either the markers are on their way, or a partition is being added.
         coordinator.start(&at);
         ask(&mut coordinator, 2, before);

@@ -306,6 +306,14 @@ impl TransactionMetadata {
         Transaction { last_update_timestamp: now, ..next }
     }
 
+    /// Takes markers that are on their way for written.
+    pub(super) fn forget_prepared(&mut self) {
+        if self.current.state.is_prepared() {
+            self.current = self.prepare_complete(self.current.last_update_timestamp);
+            self.pending = None;
+        }
+    }
+
     /// Source: `prepareDead`.
     pub(super) fn prepare_dead(&mut self) {
         self.prepare(TransactionState::Dead);
