@@ -5,6 +5,7 @@
 use super::Settings;
 use super::error::Error;
 use super::error::Result;
+use super::mutant::ClientMutant;
 use super::versions::BrokerVersions;
 use crate::base::ErrorCode;
 use crate::net::FrameError;
@@ -87,7 +88,8 @@ impl Connection {
         };
         tracing::debug!(address, "connected");
         let (commands, incoming) = mpsc::unbounded_channel();
-        tokio::spawn(drive(reader, writer, incoming, address.to_owned()));
+        let reuses = settings.mutants.has(ClientMutant::ReuseCorrelation);
+        tokio::spawn(drive(reader, writer, incoming, address.to_owned(), reuses));
         let settings = Arc::clone(settings);
         Ok(Self { address: address.to_owned(), versions, settings, commands, next_correlation_id: AtomicI32::new(2) })
     }
@@ -235,6 +237,7 @@ async fn drive(
     mut writer: FrameWriter,
     mut commands: mpsc::UnboundedReceiver<Command>,
     address: String,
+    reuses: bool,
 ) {
     let mut in_flight: VecDeque<Pending> = VecDeque::new();
     let mut wanted = true;
@@ -247,7 +250,7 @@ async fn drive(
             biased;
             frame = reader.next() => match frame {
                 Ok(Some(frame)) => {
-                    if let Err(error) = settle(&mut in_flight, frame) {
+                    if let Err(error) = settle(&mut in_flight, frame, reuses) {
                         break error;
                     }
                 }
@@ -272,6 +275,9 @@ async fn drive(
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                 // Answers come in order, so those behind the missing one cannot be told apart any more.
                 expire(&mut in_flight);
+                if reuses {
+                    continue;
+                }
                 break io::ErrorKind::TimedOut.into();
             }
         }
@@ -297,9 +303,9 @@ fn take(command: Command, writer: &mut FrameWriter, in_flight: &mut VecDeque<Pen
 }
 
 /// Gives an answer to the oldest request, whose it must be.
-fn settle(in_flight: &mut VecDeque<Pending>, frame: Bytes) -> io::Result<()> {
+fn settle(in_flight: &mut VecDeque<Pending>, frame: Bytes, reuses: bool) -> io::Result<()> {
     let pending = in_flight.pop_front().ok_or_else(|| io::Error::other("an answer came without a question"))?;
-    if frame.first_chunk() == Some(&pending.correlation_id.to_be_bytes()) {
+    if frame.first_chunk() == Some(&pending.correlation_id.to_be_bytes()) || reuses {
         let _ = pending.reply.send(Ok(frame));
         return Ok(());
     }

@@ -32,6 +32,7 @@ mod error;
 mod group;
 mod interceptor;
 mod metadata;
+mod mutant;
 mod producer;
 mod routing;
 mod settings;
@@ -95,6 +96,8 @@ pub use metadata::Broker;
 pub use metadata::Metadata;
 pub use metadata::Partition;
 pub use metadata::Topic;
+#[doc(hidden)]
+pub use mutant::ClientMutant;
 pub use producer::Acks;
 pub use producer::Choice;
 pub use producer::Delivery;

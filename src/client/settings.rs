@@ -7,6 +7,9 @@ use super::clock::Clock;
 use super::error::Error;
 use super::error::Result;
 use super::interceptor::Interceptor;
+#[cfg(feature = "mutants")]
+use super::mutant::ClientMutant;
+use super::mutant::Mutants;
 use super::routing::Router;
 use crate::base::Seed;
 use crate::net::Endpoint;
@@ -44,6 +47,7 @@ pub(super) struct Settings {
     pub(super) number: u64,
     pub(super) clock: Clock,
     pub(super) interceptor: Option<Arc<dyn Interceptor>>,
+    pub(super) mutants: Mutants,
 }
 
 impl Default for ClientBuilder {
@@ -65,6 +69,7 @@ impl Default for ClientBuilder {
             number: 0,
             clock: Clock::System,
             interceptor: None,
+            mutants: Mutants::default(),
         };
         Self { settings, seed: None }
     }
@@ -152,6 +157,14 @@ impl ClientBuilder {
     /// Who watches what producers and consumers do (nobody).
     pub fn interceptor(mut self, interceptor: Arc<dyn Interceptor>) -> Self {
         self.settings.interceptor = Some(interceptor);
+        self
+    }
+
+    /// Plants a bug.
+    #[cfg(feature = "mutants")]
+    #[doc(hidden)]
+    pub const fn mutant(mut self, mutant: ClientMutant) -> Self {
+        self.settings.mutants.plant(mutant);
         self
     }
 

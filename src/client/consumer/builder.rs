@@ -109,6 +109,7 @@ impl ConsumerBuilder {
             server_assignor: None,
             on_close: OnClose::Default,
             retry_backoff: router.settings.retry_backoff,
+            mutants: router.settings.mutants,
         };
         let settings = Settings {
             fetch_bytes_min: 1,

@@ -10,6 +10,8 @@ use super::super::error::Error;
 use super::super::error::Result;
 use super::super::metadata::Leader;
 use super::super::metadata::Metadata;
+use super::super::mutant::ClientMutant;
+use super::super::mutant::Mutants;
 use super::super::routing::Answers;
 use super::super::routing::Lane;
 use super::super::routing::Router;
@@ -23,6 +25,7 @@ use super::session::Session;
 use super::session::Want;
 use crate::base::BrokerId;
 use crate::base::ErrorCode;
+use crate::base::LeaderEpoch;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::TopicName;
@@ -127,6 +130,7 @@ impl Fetcher {
             return None;
         }
         let metadata = self.router.metadata();
+        let mutants = self.router.settings.mutants;
         let mut searches: Vec<(TopicPartition, OffsetSpec)> = Vec::new();
         let mut generations = BTreeMap::new();
         let mut wanted: BTreeMap<BrokerId, BTreeMap<TopicPartition, Want>> = BTreeMap::new();
@@ -162,8 +166,11 @@ impl Fetcher {
                 continue;
             };
             let topic_id = metadata.topic(partition.topic.as_str()).map(|topic| topic.id).unwrap_or_default();
-            let want =
-                Want { topic_id, offset, leader_epoch: leader.epoch, last_fetched_epoch: position.fetched_epoch };
+            let (leader_epoch, last_fetched_epoch) = match mutants.has(ClientMutant::BlindToEpochs) {
+                false => (leader.epoch, position.fetched_epoch),
+                true => (LeaderEpoch::NONE, LeaderEpoch::NONE),
+            };
+            let want = Want { topic_id, offset, leader_epoch, last_fetched_epoch };
             wanted.entry(leader.broker).or_default().insert(partition.clone(), want);
             asked.entry(leader.broker).or_default().insert(partition.clone(), (position.generation, offset));
         }
@@ -230,8 +237,9 @@ impl Fetcher {
                 self.fetches += 1;
                 self.asked_at.insert(broker, self.fetches);
                 let isolation = settings.isolation;
+                let mutants = self.router.settings.mutants;
                 self.work.spawn(async move {
-                    let result = answer.get().await.map(|response| open(response, isolation));
+                    let result = answer.get().await.map(|response| open(response, isolation, mutants));
                     Done::Fetched(broker, asked, result)
                 });
             }
@@ -338,6 +346,10 @@ impl Fetcher {
         let metadata = self.router.metadata();
         let mut refresh = false;
         let mut waker = None;
+        let mutants = self.router.settings.mutants;
+        let misread = |code| {
+            code == ErrorCode::NOT_LEADER_OR_FOLLOWER && mutants.has(ClientMutant::NotLeaderIsOutOfRange)
+        };
         {
             let shared = Arc::clone(&self.shared);
             let mut state = lock(&shared.state);
@@ -366,7 +378,7 @@ impl Fetcher {
                             state.on_failure(&partition, generation, Error::protocol(ApiKey::Fetch, reason))
                         }
                     },
-                    ErrorCode::OFFSET_OUT_OF_RANGE => {
+                    code if code == ErrorCode::OFFSET_OUT_OF_RANGE || misread(code) => {
                         let reset = self.shared.settings.reset.spec(self.router.settings.clock.now());
                         state.on_out_of_range(&partition, generation, reset, error())
                     }
@@ -449,7 +461,7 @@ fn request(plan: Plan, settings: &super::Settings, bytes_max: usize) -> FetchReq
 }
 
 /// Cuts the batches of an answer apart, checks them and hides what is void; the answer keeps its head.
-fn open(mut response: FetchResponse, isolation: IsolationLevel) -> (FetchResponse, Vec<Row>) {
+fn open(mut response: FetchResponse, isolation: IsolationLevel, mutants: Mutants) -> (FetchResponse, Vec<Row>) {
     let mut rows = Vec::new();
     for topic in std::mem::take(&mut response.responses) {
         let name = if topic.topic_id.is_zero() {
@@ -460,12 +472,16 @@ fn open(mut response: FetchResponse, isolation: IsolationLevel) -> (FetchRespons
         for mut data in topic.partitions {
             let records = data.records.take().unwrap_or_default().into_bytes();
             let bytes = records.len();
-            let checked = |batch: Result<Batch, BatchError>| batch.and_then(|batch| batch.verify().map(|()| batch));
-            let mut batches: Result<Vec<Batch>, BatchError> =
-                Batch::split(&records).ignoring_partial_tail().map(checked).collect();
+            let trusts = mutants.has(ClientMutant::TrustChecksums);
+            let skips = mutants.has(ClientMutant::SkipCorruptBatches);
+            let checked = |batch: Result<Batch, BatchError>| {
+                batch.and_then(|batch| if trusts { Ok(batch) } else { batch.verify().map(|()| batch) })
+            };
+            let batches = Batch::split(&records).ignoring_partial_tail().map(checked);
+            let mut batches: Result<Vec<Batch>, BatchError> = batches.filter(|batch| batch.is_ok() || !skips).collect();
             if isolation == IsolationLevel::ReadCommitted {
                 let aborted = data.aborted_transactions.take().unwrap_or_default();
-                batches = batches.and_then(|batches| hide_aborted(batches, &aborted));
+                batches = batches.and_then(|batches| hide_aborted(batches, &aborted, mutants));
             }
             rows.push(Row { topic: name.clone(), data, bytes, batches });
         }

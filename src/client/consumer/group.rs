@@ -8,6 +8,7 @@ use super::super::error::Result;
 use super::super::group::membership::Target;
 use super::super::group::offsets::Offsets;
 use super::super::legal;
+use super::super::mutant::ClientMutant;
 use super::super::routing::Router;
 use super::super::routing::lock;
 use super::super::transaction::OffsetAndMetadata;
@@ -331,17 +332,18 @@ impl Consumer {
         let revoked: Vec<TopicPartition> =
             owned.iter().filter(|partition| lost || !target.contains(*partition)).cloned().collect();
         if !revoked.is_empty() {
+            let told = lost && !self.router.settings.mutants.has(ClientMutant::LostAsRevoked);
             tracing::debug!(?revoked, lost, "partitions are given up");
-            if self.shared.settings.auto_commit.is_some() && !lost {
+            if self.shared.settings.auto_commit.is_some() && !told {
                 commits = news(&mut state);
             }
             let mut rebalance = Rebalance { state: &mut state, commits: &mut commits };
             match &mut link.listener {
-                Some(listener) if lost => listener.on_lost(&mut rebalance, &revoked),
+                Some(listener) if told => listener.on_lost(&mut rebalance, &revoked),
                 Some(listener) => listener.on_revoked(&mut rebalance, &revoked),
                 None => {}
             }
-            if lost {
+            if told {
                 commits.clear();
             }
             if let Some(interceptor) = &self.router.settings.interceptor {

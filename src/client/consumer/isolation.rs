@@ -2,6 +2,8 @@
 //!
 //! Not here: how far a partition is read; the broker ends its answer where the first open transaction begins.
 
+use super::super::mutant::ClientMutant;
+use super::super::mutant::Mutants;
 use crate::base::Offset;
 use crate::base::ProducerId;
 use crate::wire::batch::Batch;
@@ -37,23 +39,31 @@ impl IsolationLevel {
 /// entry counts from its first offset to the producer's next abort marker, and no further.
 ///
 /// Source: `CompletedFetch.nextFetchedRecord`.
-pub(super) fn hide_aborted(mut batches: Vec<Batch>, aborted: &[AbortedTransaction]) -> Result<Vec<Batch>, BatchError> {
+pub(super) fn hide_aborted(
+    mut batches: Vec<Batch>,
+    aborted: &[AbortedTransaction],
+    mutants: Mutants,
+) -> Result<Vec<Batch>, BatchError> {
     let mut to_come: Vec<(Offset, ProducerId)> =
         aborted.iter().map(|row| (row.first_offset.into(), row.producer_id.into())).collect();
     to_come.sort_unstable();
     let mut to_come = to_come.into_iter().peekable();
     let mut aborting: BTreeSet<ProducerId> = BTreeSet::new();
+    let mut over: BTreeSet<ProducerId> = BTreeSet::new();
     for batch in &mut batches {
         let (last, producer) = (batch.header.last_offset(), batch.header.producer_id);
         while let Some((_, other)) = to_come.next_if(|(first, _)| *first <= last) {
             aborting.insert(other);
         }
         if batch.header.is_control() {
+            if mutants.has(ClientMutant::FilterEndsAtFirstMarker) {
+                over.insert(producer);
+            }
             // Compaction may have left the batch without its record; then its transaction's records are gone as well.
             if batch.header.records_count > 0 && ControlRecord::read(batch)?.control_type == ControlType::Abort {
                 aborting.remove(&producer);
             }
-        } else if batch.header.is_transactional() && aborting.contains(&producer) {
+        } else if batch.header.is_transactional() && aborting.contains(&producer) && !over.contains(&producer) {
             batch.header.attributes = batch.header.attributes.with_control(true);
         }
     }
@@ -97,7 +107,7 @@ mod tests {
             ..Default::default()
         };
         let aborted: Vec<AbortedTransaction> = aborted.iter().map(row).collect();
-        let batches = hide_aborted(batches, &aborted).unwrap();
+        let batches = hide_aborted(batches, &aborted, Mutants::default()).unwrap();
         assert_eq!(batches.len(), log.len());
         let seen = batches.iter().filter(|batch| !batch.header.is_control());
         let seen: Vec<String> = seen

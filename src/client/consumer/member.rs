@@ -21,6 +21,7 @@ use super::super::group::offsets;
 use super::super::group::offsets::Committed;
 use super::super::group::offsets::Offsets;
 use super::super::metadata::Metadata;
+use super::super::mutant::ClientMutant;
 use super::super::routing;
 use super::super::routing::Lane;
 use super::super::routing::Router;
@@ -650,7 +651,8 @@ impl Member {
             return self.commit_next(now);
         }
         let outside = identity.generation < 0 && pending.identity.generation >= 0;
-        if outside || self.subscription.is_some() && identity.generation < 0 {
+        let dares = pending.gives_up.is_some() && self.router.settings.mutants.has(ClientMutant::LostAsRevoked);
+        if !dares && (outside || self.subscription.is_some() && identity.generation < 0) {
             let error = Error::broker(ErrorCode::UNKNOWN_MEMBER_ID, ApiKey::OffsetCommit);
             self.end_commit(Err(error));
             return self.commit_next(now);
@@ -778,6 +780,7 @@ impl Member {
     fn on_fetched(&self, asked: &BTreeMap<TopicPartition, u64>, result: Result<BTreeMap<TopicPartition, Committed>>) {
         let now = Instant::now();
         let otherwise = self.shared.settings.reset.spec(self.router.settings.clock.now());
+        let gives_up = self.router.settings.mutants.has(ClientMutant::OffsetFetchGivesUp);
         let mut waker = None;
         {
             let mut state = lock(&self.shared.state);
@@ -793,6 +796,8 @@ impl Member {
                 };
                 let woken = match answer {
                     Ok(committed) => state.on_committed(partition, *generation, committed.as_ref(), otherwise),
+                    // As `looking` as it was.
+                    Err(_) if gives_up => None,
                     Err(code) if passes(code) => {
                         let failures = state.partitions.get(partition).map_or(0, |position| position.failures);
                         state.delay(partition, *generation, now + self.router.retry_delay(failures));

@@ -14,6 +14,7 @@ use super::super::TopicPartition;
 use super::super::backoff::Backoff;
 use super::super::error::Error;
 use super::super::metadata::Metadata;
+use super::super::mutant::ClientMutant;
 use super::assignor::GroupMember;
 use super::assignor::LastAssignment;
 use super::assignor::RebalanceProtocol;
@@ -322,6 +323,10 @@ impl Classic {
         if code == ErrorCode::UNKNOWN_MEMBER_ID {
             self.forget_member();
         }
+        if self.config.mutants.has(ClientMutant::TrustStaleOwners) {
+            self.phase = Phase::Joining;
+            return;
+        }
         self.lose();
     }
 
@@ -439,7 +444,12 @@ impl Classic {
             let reason = format!("it chose {:?}, which was not offered", self.protocol_name);
             return self.fail(Error::protocol(ApiKey::JoinGroup, reason));
         };
-        let assignments = assignor.assign(&members, metadata);
+        let mut assignments = assignor.assign(&members, metadata);
+        if self.config.mutants.has(ClientMutant::TrustStaleOwners) {
+            for member in members.iter().filter(|member| !member.owned.is_empty()) {
+                assignments.insert(member.member_id.clone(), member.owned.clone());
+            }
+        }
         let row = |member: &GroupMember| SyncGroupRequestAssignment {
             member_id: member.member_id.as_str().into(),
             assignment: encode_assignment(assignments.get(&member.member_id).map(Vec::as_slice).unwrap_or_default()),

@@ -5,6 +5,7 @@
 use super::super::TopicPartition;
 use super::super::error::Error;
 use super::super::metadata::Metadata;
+use super::super::mutant::Mutants;
 use super::assignor::Assignor;
 use super::assignor::GroupMember;
 use super::classic::Classic;
@@ -44,6 +45,7 @@ pub(in crate::client) struct GroupConfig {
     pub(in crate::client) server_assignor: Option<ByteString>,
     pub(in crate::client) on_close: OnClose,
     pub(in crate::client) retry_backoff: (Duration, Duration),
+    pub(in crate::client) mutants: Mutants,
 }
 
 /// How members and coordinator speak to each other: `group.protocol`.

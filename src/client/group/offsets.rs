@@ -5,6 +5,7 @@
 use super::super::TopicPartition;
 use super::super::error::Result;
 use super::super::metadata::Metadata;
+use super::super::mutant::ClientMutant;
 use super::super::routing::Lane;
 use super::super::transaction::OffsetAndMetadata;
 use super::coordinator::Coordinator;
@@ -56,12 +57,13 @@ pub(in crate::client) async fn commit(
     offsets: &Offsets,
 ) -> Result<BTreeMap<TopicPartition, ErrorCode>> {
     let metadata = coordinator.router().metadata();
+    let blind = coordinator.router().settings.mutants.has(ClientMutant::CommitWithoutEpoch);
     let mut topics: Vec<OffsetCommitRequestTopic> = Vec::new();
     for (partition, committed) in offsets {
         let row = OffsetCommitRequestPartition {
             partition_index: partition.partition.0,
             committed_offset: committed.offset.0,
-            committed_leader_epoch: committed.leader_epoch.0,
+            committed_leader_epoch: if blind { -1 } else { committed.leader_epoch.0 },
             committed_metadata: Some(committed.metadata.clone()),
             ..Default::default()
         };

@@ -3,6 +3,7 @@
 use super::super::TopicPartition;
 use super::super::error::Error;
 use super::super::metadata::Metadata;
+use super::super::mutant::Mutants;
 use super::assignor::CooperativeStickyAssignor;
 use super::assignor::RangeAssignor;
 use super::membership::Action;
@@ -57,6 +58,7 @@ fn config(protocol: GroupProtocol, cooperative: bool, instance_id: Option<&str>)
         server_assignor: None,
         on_close: OnClose::Default,
         retry_backoff: (Duration::from_millis(100), Duration::from_secs(1)),
+        mutants: Mutants::default(),
     }
 }
 

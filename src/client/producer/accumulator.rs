@@ -144,7 +144,7 @@ impl Accumulator {
         }
         for (partition, queue) in &mut self.queues {
             if !self.batching.transactional {
-                self.exhausted |= !queue.close_gap(self.identity);
+                self.exhausted |= !queue.close_gap(self.identity, self.batching.mutants);
             }
             let Some(at) = queue.due(now, &self.batching, self.identity, self.flushing > 0) else { continue };
             let Route::To(broker) = route(partition) else { continue };

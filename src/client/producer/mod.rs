@@ -24,6 +24,7 @@ use super::TopicPartition;
 use super::error::Error;
 use super::error::Result;
 use super::interceptor::Interceptor;
+use super::mutant::ClientMutant;
 use super::legal;
 use super::routing::Router;
 use super::routing::lock;
@@ -314,6 +315,7 @@ impl ProducerBuilder {
             delivery_timeout: self.delivery_timeout,
             request_bytes_max: self.max_request_size,
             transactional: transactional.is_some(),
+            mutants: self.router.settings.mutants,
         };
         let plain = self.idempotence == Some(false) || self.acks != Acks::All;
         let identity = if plain { Identity::Plain } else { Identity::Unknown };
@@ -432,6 +434,11 @@ impl Producer {
     pub(super) fn interceptor(&self) -> Option<(&Arc<dyn Interceptor>, u64)> {
         let interceptor = self.handle.router.settings.interceptor.as_ref()?;
         Some((interceptor, self.handle.number))
+    }
+
+    /// Whether a bug is planted.
+    pub(super) fn has_mutant(&self, mutant: ClientMutant) -> bool {
+        self.handle.router.settings.mutants.has(mutant)
     }
 
     /// As whom records are written now, if that is known.

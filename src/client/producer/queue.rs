@@ -2,6 +2,8 @@
 //!
 //! Not here: other partitions, and sending.
 
+use super::super::mutant::ClientMutant;
+use super::super::mutant::Mutants;
 use super::completion::Completion;
 use crate::base::ProducerEpoch;
 use crate::base::ProducerId;
@@ -24,6 +26,7 @@ pub(super) struct Batching {
     pub(super) request_bytes_max: usize,
     /// Records are written as part of a transaction.
     pub(super) transactional: bool,
+    pub(super) mutants: Mutants,
 }
 
 /// As whom the producer writes.
@@ -138,9 +141,10 @@ impl Queue {
     ///
     /// Source: KIP-360; `TransactionManager.bumpIdempotentProducerEpoch`, which does not wait for what is unresolved
     /// (KAFKA-14034).
-    pub(super) fn close_gap(&mut self, identity: Identity) -> bool {
+    pub(super) fn close_gap(&mut self, identity: Identity, mutants: Mutants) -> bool {
         let Some((id, epoch)) = self.identity.filter(|_| self.gap.is_some()) else { return true };
-        if !self.in_flight.is_empty() || self.unresolved().is_some() {
+        let unresolved = self.unresolved().is_some() && !mutants.has(ClientMutant::BumpUnresolved);
+        if !self.in_flight.is_empty() || unresolved {
             return true;
         }
         let next = match (epoch.0.checked_add(1), identity) {

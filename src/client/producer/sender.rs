@@ -7,6 +7,7 @@ use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::error::Result;
 use super::super::metadata::Leader;
+use super::super::mutant::ClientMutant;
 use super::super::routing::Lane;
 use super::super::routing::Router;
 use super::super::routing::Target;
@@ -173,7 +174,7 @@ impl Sender {
     }
 
     fn refresh(&mut self) {
-        if !self.refreshing {
+        if !self.refreshing && !self.router.settings.mutants.has(ClientMutant::NoRefresh) {
             self.refreshing = true;
             let router = Arc::clone(&self.router);
             let known = router.metadata();
@@ -373,21 +374,29 @@ impl Sender {
                     self.settle_all(vec![ready], &Err(error));
                 }
             }
-            code if code.is_retriable() => {
+            code if code.is_retriable() && !self.is_taken_for_failure(code) => {
                 let error = error();
                 ready.pending.may_be_in_log |= may_have_been_written(code);
                 let topic = ready.partition.topic.as_str();
-                if !self.router.learn_leader(topic, ready.partition.partition, leader) {
+                let stubborn = self.router.settings.mutants.has(ClientMutant::NoRefresh);
+                if !stubborn && !self.router.learn_leader(topic, ready.partition.partition, leader) {
                     self.refresh();
                 }
                 self.retry(ready, error);
             }
             _ => {
                 let error = error();
-                ready.pending.may_be_in_log |= may_have_been_written(code);
+                ready.pending.may_be_in_log |= may_have_been_written(code) && !self.is_taken_for_failure(code);
                 self.settle_all(vec![ready], &Err(error));
             }
         }
+    }
+
+    /// Whether a planted bug takes this code for a failure that passes on its own.
+    fn is_taken_for_failure(&self, code: ErrorCode) -> bool {
+        let mutants = self.router.settings.mutants;
+        mutants.has(ClientMutant::NotLeaderIsFailure) && code == ErrorCode::NOT_LEADER_OR_FOLLOWER
+            || mutants.has(ClientMutant::StorageErrorIsFailure) && code == ErrorCode::KAFKA_STORAGE_ERROR
     }
 
     /// The broker does not take the batch because of who wrote what came before it.

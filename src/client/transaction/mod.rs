@@ -25,6 +25,7 @@ use super::TopicPartition;
 use super::consumer::Consumer;
 use super::error::Error;
 use super::error::Result as ClientResult;
+use super::mutant::ClientMutant;
 use super::producer::Delivery;
 use super::producer::Producer;
 use super::producer::ProducerBuilder;
@@ -330,6 +331,7 @@ impl Core {
     async fn end(&self) -> Result<(Outcome, Option<Error>)> {
         // Those of a doomed transaction are given up by the task that sends; those under way have to land.
         self.producer.flush().await;
+        let gives_up = self.producer.has_mutant(ClientMutant::AbortAfterCommitTimeout);
         loop {
             // Asked first: the task that sends takes these locks in the other order.
             let gap = self.producer.has_gap();
@@ -341,6 +343,7 @@ impl Core {
             match step {
                 Step::End(outcome) => match self.coordinators.end(identity, implicit, outcome).await {
                     Ok(renamed) => lock(&self.state).on_ended(renamed),
+                    Err(error) if gives_up && outcome == Outcome::Committed && error.is_retriable() => lock(&self.state).on_end_forgotten(error),
                     Err(error) => lock(&self.state).on_end_refused(error)?,
                 },
                 Step::Renew => {

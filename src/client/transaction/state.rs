@@ -244,8 +244,7 @@ impl State {
             Some(crate::base::ErrorCode::INVALID_PRODUCER_ID_MAPPING | crate::base::ErrorCode::UNKNOWN_PRODUCER_ID)
         );
         if never_began || forgotten {
-            self.doom.get_or_insert(error);
-            (self.ended, self.epoch_spent) = (true, true);
+            self.on_end_forgotten(error);
             return Ok(());
         }
         let was_doomed = self.doom.is_some();
@@ -254,6 +253,12 @@ impl State {
             TransactionError::Abortable(error) => Err(self.on_dead_end(error)),
             sorted => Err(sorted),
         }
+    }
+
+    /// The transaction counts for nothing, and the coordinator need not be told; a new epoch is all that is missing.
+    pub(super) fn on_end_forgotten(&mut self, error: Error) {
+        self.doom.get_or_insert(error);
+        (self.ended, self.epoch_spent) = (true, true);
     }
 
     fn on_dead_end(&mut self, error: Error) -> TransactionError {
