@@ -72,6 +72,7 @@ pub(crate) struct State {
     pub(super) cleaned_at: Instant,
     pub(super) next_retention: Instant,
     pub(super) next_compaction: Instant,
+    pub(super) next_expiration: Instant,
 }
 
 impl State {
@@ -107,6 +108,7 @@ impl State {
             cleaned_at: Instant::START,
             next_retention: Instant::START,
             next_compaction: Instant::START,
+            next_expiration: Instant::START.plus(super::topics::PRODUCER_EXPIRATION_CHECK_INTERVAL),
         };
         // A rack may come from the static configuration as well.
         for mut broker in config.brokers {

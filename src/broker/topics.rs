@@ -24,6 +24,10 @@ use crate::metadata::place;
 use bytestring::ByteString;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Kafka's default for `producer.id.expiration.check.interval.ms`, a setting that it keeps to itself.
+pub(super) const PRODUCER_EXPIRATION_CHECK_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Why something is refused: Kafka's code and Kafka's sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -345,7 +349,8 @@ impl State {
 
     /// When something is due that nobody asked for.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let cleaning = (!self.topics.is_empty()).then(|| self.next_retention.min(self.next_compaction));
+        let next = self.next_retention.min(self.next_compaction).min(self.next_expiration);
+        let cleaning = (!self.topics.is_empty()).then_some(next);
         let own = [self.next_group_timeout(), self.next_replication_timeout(), self.next_transaction_timeout()];
         cleaning.into_iter().chain(own.into_iter().flatten()).min()
     }
@@ -356,8 +361,12 @@ impl State {
         self.handle_group_timeouts(now);
         self.handle_transaction_timeouts(now);
         if self.next_retention.min(self.next_compaction) <= now && !self.topics.is_empty() {
-            self.clean_logs(now);
+            self.trim_logs(now);
             self.schedule_cleaning(now);
+        }
+        if self.next_expiration <= now {
+            self.expire_producers(now);
+            self.next_expiration = now.plus(PRODUCER_EXPIRATION_CHECK_INTERVAL);
         }
     }
 
@@ -372,12 +381,23 @@ impl State {
 
     /// Applies retention and compaction to every partition, and forgets producers that were silent for long.
     pub(super) fn clean_logs(&mut self, now: Instant) {
+        self.expire_producers(now);
+        self.trim_logs(now);
+    }
+
+    /// Forgets producers that were silent for long, by the timestamps of their records.
+    fn expire_producers(&mut self, now: Instant) {
         let timestamp = self.timestamp(now);
-        let config = self.broker_config(self.brokers.controller());
-        let (compacts, expiration_ms) = (config.log_cleaner_enable, config.producer_id_expiration_ms);
+        let expiration_ms = self.broker_config(self.brokers.controller()).producer_id_expiration_ms;
+        self.partitions.values_mut().for_each(|log| log.expire_producers(timestamp, expiration_ms));
+    }
+
+    /// Applies retention and compaction to every partition.
+    fn trim_logs(&mut self, now: Instant) {
+        let timestamp = self.timestamp(now);
+        let compacts = self.broker_config(self.brokers.controller()).log_cleaner_enable;
         let mut changed = Vec::new();
         for ((topic, index), log) in &mut self.partitions {
-            log.expire_producers(timestamp, expiration_ms);
             let done = if compacts {
                 log.maintain(timestamp)
             } else {

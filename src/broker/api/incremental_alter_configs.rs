@@ -75,6 +75,7 @@ mod tests {
     use crate::base::PartitionIndex;
     use crate::base::ProducerEpoch;
     use crate::base::ProducerId;
+    use crate::base::Timestamp;
     use crate::broker::api::testing::TestCluster;
     use crate::wire::batch::BatchBuilder;
     use crate::wire::messages::incremental_alter_configs::AlterableConfig;
@@ -440,6 +441,26 @@ mod tests {
         cluster.now = cluster.now.plus_ms(10_000);
         cluster.engine.clean_logs(cluster.now);
         assert_eq!(append(&mut cluster, 9), None);
+    }
+
+    /// A compacted log is cleaned every 15 s, and records of long ago made their producer look long silent each time.
+    #[test]
+    fn a_producer_of_old_records_is_not_forgotten_while_logs_are_cleaned() {
+        let mut cluster = TestCluster::with_config(1, &[]).topic("t", 1, 1);
+        set(&mut cluster, "cleanup.policy", "compact");
+        let append = |cluster: &mut TestCluster, base_sequence: i32| {
+            let mut batch = BatchBuilder::new().producer(ProducerId(7), ProducerEpoch(0), base_sequence);
+            batch.append(Timestamp(1_600_000_000_000), Some(b"key"), Some(b"value"), &[]);
+            let batches = vec![(PartitionIndex(0), batch.build().unwrap())];
+            cluster.engine.append(cluster.now, "t", batches).err().map(|why| why.code)
+        };
+        assert_eq!(append(&mut cluster, 0), None);
+        cluster.now = cluster.now.plus_ms(60_000);
+        cluster.engine.handle_timeout(cluster.now);
+        assert_eq!(append(&mut cluster, 9), Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        cluster.now = cluster.now.plus_ms(600_000);
+        cluster.engine.handle_timeout(cluster.now);
+        assert_eq!(append(&mut cluster, 9), None, "after ten minutes Kafka looks, and sees the age of the records");
     }
 
     #[test]
