@@ -9,7 +9,9 @@
 //! `UPDATE_GUIDE=1 cargo test --test sim the_guide`.
 
 mod consumers;
+mod network;
 mod producers;
+mod replication;
 mod support;
 
 use rehearsal::check::{Code, IMPLIES, Outcome, Severity, Verdict};
@@ -18,7 +20,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// All rows, by file.
-const GALLERY: &[&[&Scenario]] = &[producers::SCENARIOS, consumers::SCENARIOS];
+const GALLERY: &[&[&Scenario]] =
+    &[producers::SCENARIOS, consumers::SCENARIOS, network::SCENARIOS, replication::SCENARIOS];
 
 /// One row of the gallery.
 pub(crate) struct Scenario {
