@@ -13,6 +13,7 @@ mod network;
 mod producers;
 mod replication;
 mod support;
+mod transactions;
 
 use rehearsal::check::{Code, IMPLIES, Outcome, Severity, Verdict};
 use rehearsal::sim::{Ending, Run};
@@ -21,7 +22,7 @@ use std::path::Path;
 
 /// All rows, by file.
 const GALLERY: &[&[&Scenario]] =
-    &[producers::SCENARIOS, consumers::SCENARIOS, network::SCENARIOS, replication::SCENARIOS];
+    &[producers::SCENARIOS, consumers::SCENARIOS, network::SCENARIOS, replication::SCENARIOS, transactions::SCENARIOS];
 
 /// One row of the gallery.
 pub(crate) struct Scenario {

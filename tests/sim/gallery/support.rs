@@ -81,7 +81,17 @@ impl Sending {
 
 /// Reads the topic from its start until nothing comes for a while, and gives what it was handed.
 pub(super) async fn read(node: &Node, idle: Duration) -> Result<Vec<ConsumerRecord>, AppError> {
-    let mut consumer = node.client().consumer().auto_offset_reset(OffsetReset::Earliest).build();
+    read_isolated(node, IsolationLevel::ReadUncommitted, idle).await
+}
+
+/// Does so at this isolation level.
+pub(super) async fn read_isolated(
+    node: &Node,
+    isolation: IsolationLevel,
+    idle: Duration,
+) -> Result<Vec<ConsumerRecord>, AppError> {
+    let consumer = node.client().consumer().auto_offset_reset(OffsetReset::Earliest).isolation_level(isolation);
+    let mut consumer = consumer.build();
     consumer.assign_topic(TOPIC, StartFrom::Earliest).await?;
     let mut records = Vec::new();
     while let Ok(record) = tokio::time::timeout(idle, consumer.recv()).await {
