@@ -216,9 +216,9 @@ impl Engine {
                 self.on_undecodable(now, connection, header.as_ref(), error);
             }
             Input::Disconnected { connection, reason } => {
-                if self.connections.remove(&connection).is_some() {
+                if let Some(known) = self.connections.remove(&connection) {
                     self.purgatory.remove(connection);
-                    self.faults.forget(connection);
+                    self.faults.forget(connection, !known.closing);
                     self.journal.record(now, Event::Disconnected { connection, reason });
                 }
             }

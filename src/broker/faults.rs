@@ -141,12 +141,14 @@ impl FaultLayer {
         self.rules.first_fired(name)
     }
 
-    /// Forgets all that waits on a connection that has ended.
-    pub(super) fn forget(&mut self, connection: ConnectionId) {
+    /// Forgets all that waits on a connection that has ended. A request that is held on its way arrives all the same if
+    /// it was the client that hung up.
+    pub(super) fn forget(&mut self, connection: ConnectionId, hung_up: bool) {
         self.after.remove(&connection);
         self.muted.remove(&connection);
         self.delayed.retain(|_, kept| kept.connection() != connection);
-        self.held.retain(|(_, kept)| kept.connection() != connection);
+        let arrives = |kept: &Kept| hung_up && matches!(kept, Kept::Request(..));
+        self.held.retain(|(_, kept)| kept.connection() != connection || arrives(kept));
     }
 
     fn delay(&mut self, until: Instant, kept: Kept) {
@@ -504,7 +506,13 @@ impl Engine {
 
     fn go_on(&mut self, now: Instant, kept: Kept) {
         let timestamp = self.state.timestamp(now);
-        if self.is_closing(kept.connection()) {
+        let late = match &kept {
+            Kept::Request(ctx, _) => {
+                !self.connections.contains_key(&ctx.connection) && self.state.brokers.is_running(ctx.broker)
+            }
+            _ => false,
+        };
+        if self.is_closing(kept.connection()) && !late {
             return;
         }
         match kept {

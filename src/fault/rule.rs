@@ -271,7 +271,8 @@ impl Fault {
         self.action(Action::Silence)
     }
 
-    /// Holds it until the guard's `release` is called or the fault ends.
+    /// Holds it until the guard's `release` is called or the fault ends. A request arrives even if its client has given
+    /// it up meanwhile.
     pub fn hold(self) -> Self {
         self.action(Action::Hold)
     }

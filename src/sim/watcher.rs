@@ -127,6 +127,8 @@ struct State {
     begun: u64,
     /// What transactions without an end have written.
     written: BTreeMap<String, Vec<(String, RecordName)>>,
+    /// How many operations have ended in doubt.
+    doubts: u64,
     /// After a crash nobody learns anything any more.
     dead: bool,
 }
@@ -153,6 +155,17 @@ impl Watcher {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who has done an operation. After one in doubt its process does nothing more, but a client does: so whatever ends in
+    /// doubt was done by a process of its own.
+    fn actor(&self, name: String, end: &End) -> String {
+        if end.result != Answer::Info {
+            return name;
+        }
+        let mut state = self.lock();
+        state.doubts += 1;
+        format!("{name}?{}", state.doubts)
     }
 
     fn producer(&self, number: u64) -> String {
@@ -224,11 +237,16 @@ impl Interceptor for Watcher {
                 end.error = Some(error.to_string());
             }
         }
+        if end.result == Answer::Info {
+            state.doubts += 1;
+        }
+        let in_doubt = (end.result == Answer::Info).then(|| format!("{}?{}", id.producer, state.doubts));
         let is_written = end.result == Answer::Ok && end.offset.is_some();
         let mut txn = None;
         if let Some(Event::Send(send)) = self.ledger.lock().get_mut(place) {
             send.acks0 = end.result == Answer::Ok && end.offset.is_none();
             send.end = Some(end);
+            send.process = in_doubt;
             txn.clone_from(&send.txn);
         }
         match txn {
@@ -262,8 +280,10 @@ impl Interceptor for Watcher {
             written.into_iter().for_each(|(topic, id)| self.ledger.acknowledged(&topic, id));
         }
         let t = self.ledger.now();
-        let (process, end) = (self.producer(producer), Some(end_of(t, outcome)));
-        self.ledger.note(Event::EndTxn(event::EndTxn { t, op: None, process, txn, commit, end }));
+        drop(state);
+        let end = end_of(t, outcome);
+        let process = self.actor(self.producer(producer), &end);
+        self.ledger.note(Event::EndTxn(event::EndTxn { t, op: None, process, txn, commit, end: Some(end) }));
     }
 
     fn on_consume(&self, consumer: u64, group: Option<&str>, record: &ConsumerRecord) {
@@ -333,6 +353,7 @@ impl Watcher {
         end: End,
     ) {
         let offsets = offsets.iter().map(|(partition, offset)| (partition.to_string(), offset.0)).collect();
+        let process = self.actor(process, &end);
         self.ledger.note(Event::Commit(event::Commit {
             t: end.t,
             op: None,

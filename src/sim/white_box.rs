@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 pub(super) fn changes(journal: &Journal) -> Vec<Event> {
     let mut events = Vec::new();
     let mut epochs = BTreeMap::new();
+    // The partition whose unclean election was the last command.
+    let mut forced: Option<String> = None;
     for entry in journal.entries() {
         let t = entry.at;
         let fault =
@@ -30,7 +32,8 @@ pub(super) fn changes(journal: &Journal) -> Vec<Event> {
         match &entry.event {
             journal::Event::Leader { topic, partition, leader, leader_epoch, isr, is_clean } => {
                 let partition = format!("{topic}-{partition}");
-                if !is_clean {
+                // What the configuration allows is no fault of the schedule.
+                if !is_clean && forced.as_deref() == Some(&*partition) {
                     let note = format!("unclean election of {partition}");
                     events.push(fault(FaultKind::UncleanElection, vec![leader.0], &note));
                 }
@@ -52,6 +55,8 @@ pub(super) fn changes(journal: &Journal) -> Vec<Event> {
                 events.push(fault(FaultKind::Other, Vec::new(), &format!("{name}: {action}")));
             }
             journal::Event::Command(text) => {
+                forced =
+                    text.strip_suffix(", unclean").and_then(|text| text.split_once(": ")).map(|(of, _)| of.to_owned());
                 let lost = text.strip_prefix("cut the power of broker ").and_then(|broker| broker.parse().ok());
                 let kind = if lost.is_some() { FaultKind::PowerLoss } else { FaultKind::Other };
                 events.push(fault(kind, lost.into_iter().collect(), text));

@@ -42,7 +42,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                     .at(poll.event, format!("{id} was delivered from {}", history.partition_name(chunk.partition)))
                     .read_with(isolation)
             };
-            if logged == Some(State::Aborted) || logged != Some(State::Visible) && client == ClientOutcome::Aborted {
+            if logged == Some(State::Aborted) || client == ClientOutcome::Aborted {
                 findings.add(Code::G1a, || {
                     let name = history.txn_name(txn);
                     match facts.txns[txn as usize].ends.last() {

@@ -13,9 +13,16 @@ use std::collections::BTreeSet;
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let history = facts.history;
     let mut forgotten: BTreeSet<(&str, i64)> = BTreeSet::new();
+    let mut unclean: BTreeSet<&str> = BTreeSet::new();
     for (_, event) in &history.others {
-        if let Event::ProducerExpired(line) = event {
-            forgotten.insert((&line.partition, line.pid));
+        match event {
+            Event::ProducerExpired(line) => {
+                forgotten.insert((&line.partition, line.pid));
+            }
+            Event::Leader(line) if line.unclean => {
+                unclean.insert(&line.partition);
+            }
+            _ => {}
         }
     }
     for (partition, order) in (0..).zip(&facts.orders) {
@@ -53,7 +60,10 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                     let anomaly = Anomaly::of(format!("{name}@{offset}"));
                     let anomaly = match next_seq.get(&key) {
                         Some((_, event)) => anomaly.at(*event, format!("producer {} wrote to {name}", batch.pid)),
-                        // With the log the broker has lost what it knew of the producer, and takes any batch as its first.
+                        // With the log a broker has lost what it knew of the producer, and takes any batch as its first.
+                        None if unclean.contains(name) => {
+                            anomaly.over_budget(facts.over_budget).needs("unclean.leader.election.enable=false")
+                        }
                         None => anomaly.over_budget(facts.over_budget),
                     };
                     let expected = expected.unwrap_or_default();

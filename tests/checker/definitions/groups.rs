@@ -93,6 +93,9 @@ pub(super) fn certain_commit(m: &Model, group: &str, p: &str, t: u64) -> Option<
     let all = commits(m);
     let all = of(&all, group, p);
     let last = ok(&all).into_iter().filter(|c| c.cmp < t).max_by_key(|c| (c.inv, c.number))?;
+    if last.txn.is_some() && !m.setup.require_stable {
+        return None;
+    }
     let doubt = all.iter().any(|other| {
         other.number != last.number && other.answer != Some(Answer::Fail) && other.inv < t && other.cmp >= last.inv
     });

@@ -47,7 +47,7 @@ fn deliveries(m: &Model, found: &mut Violations) {
             .log(&d.p)
             .and_then(|_| m.order(&d.p).into_iter().find(|known| known.off == d.off).filter(|known| known.id == d.id));
         let logged = logged.map(|known| known.state);
-        if logged == Some(State::Aborted) || logged != Some(State::Visible) && m.told_aborted(txn) {
+        if logged == Some(State::Aborted) || m.told_aborted(txn) {
             found.insert(("G1A", send.id.clone()));
             continue;
         }

@@ -9,8 +9,11 @@
 //! `UPDATE_GUIDE=1 cargo test --test sim the_guide`.
 
 mod consumers;
+mod network;
 mod producers;
+mod replication;
 mod support;
+mod transactions;
 
 use rehearsal::check::{Code, IMPLIES, Outcome, Severity, Verdict};
 use rehearsal::sim::{Ending, Run};
@@ -18,7 +21,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// All rows, by file.
-const GALLERY: &[&[&Scenario]] = &[producers::SCENARIOS, consumers::SCENARIOS];
+const GALLERY: &[&[&Scenario]] =
+    &[producers::SCENARIOS, consumers::SCENARIOS, network::SCENARIOS, replication::SCENARIOS, transactions::SCENARIOS];
 
 /// One row of the gallery.
 pub(crate) struct Scenario {

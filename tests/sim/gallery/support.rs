@@ -5,7 +5,7 @@
 use rehearsal::NewTopic;
 use rehearsal::client::{
     Acks, ConsumerBuilder, ConsumerRecord, IsolationLevel, OffsetReset, Pipeline, Producer, ProducerRecord, Progress,
-    TransactionError,
+    StartFrom, TransactionError,
 };
 use rehearsal::sim::{AppError, Node, Simulation, System};
 use std::time::Duration;
@@ -77,6 +77,28 @@ impl Sending {
         }
         producer.close().await;
     }
+}
+
+/// Reads the topic from its start until nothing comes for a while, and gives what it was handed.
+pub(super) async fn read(node: &Node, idle: Duration) -> Result<Vec<ConsumerRecord>, AppError> {
+    read_isolated(node, IsolationLevel::ReadUncommitted, idle).await
+}
+
+/// Does so at this isolation level.
+pub(super) async fn read_isolated(
+    node: &Node,
+    isolation: IsolationLevel,
+    idle: Duration,
+) -> Result<Vec<ConsumerRecord>, AppError> {
+    let consumer = node.client().consumer().auto_offset_reset(OffsetReset::Earliest).isolation_level(isolation);
+    let mut consumer = consumer.build();
+    consumer.assign_topic(TOPIC, StartFrom::Earliest).await?;
+    let mut records = Vec::new();
+    while let Ok(record) = tokio::time::timeout(idle, consumer.recv()).await {
+        // A damaged answer is told once; the records come again.
+        records.extend(record.ok());
+    }
+    Ok(records)
 }
 
 /// The followers stop fetching; a moment later the leader dies, one of them takes over, and the dead one comes back.
