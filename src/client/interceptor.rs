@@ -69,6 +69,11 @@ pub trait Interceptor: fmt::Debug + Send + Sync {
         let _ = (consumer, group, record);
     }
 
+    /// Offsets are to be committed; what comes of it is told by [`Interceptor::on_commit`], in the same order.
+    fn on_commit_begin(&self, consumer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>) {
+        let _ = (consumer, group, offsets);
+    }
+
     /// Offsets were committed, or not. Those that go with a transaction are told by [`Interceptor::on_transaction_offsets`].
     fn on_commit(&self, consumer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>, outcome: &Result<()>) {
         let _ = (consumer, group, offsets, outcome);
@@ -79,8 +84,31 @@ pub trait Interceptor: fmt::Debug + Send + Sync {
         let _ = (consumer, group, generation, partitions);
     }
 
-    /// A member of a group gives these partitions back, or has lost them.
+    /// A member of a group keeps these partitions in another generation.
+    fn on_kept(&self, consumer: u64, group: &str, generation: i32, partitions: &[TopicPartition]) {
+        let _ = (consumer, group, generation, partitions);
+    }
+
+    /// A member of a group has given these partitions back, what it commits for them being committed; or it has lost
+    /// them, and only finds out.
     fn on_released(&self, consumer: u64, group: &str, partitions: &[TopicPartition], lost: bool) {
         let _ = (consumer, group, partitions, lost);
+    }
+
+    /// The application has moved its position in a partition; `to` is where it reads on, if that is known already.
+    fn on_seek(&self, consumer: u64, partition: &TopicPartition, to: Option<Offset>) {
+        let _ = (consumer, partition, to);
+    }
+
+    /// A broker says that it has no such position; where it goes on is told by [`Interceptor::on_reset`] with the first
+    /// record that is read there.
+    fn on_out_of_range(&self, consumer: u64, partition: &TopicPartition, position: Offset) {
+        let _ = (consumer, partition, position);
+    }
+
+    /// The consumer goes on elsewhere by itself, from `position` to `to`: the position was out of range, or what was
+    /// read before it is not in the log any more. The next record of the partition is from there.
+    fn on_reset(&self, consumer: u64, partition: &TopicPartition, position: Offset, to: Offset) {
+        let _ = (consumer, partition, position, to);
     }
 }

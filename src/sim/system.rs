@@ -74,6 +74,7 @@ enum Life {
 impl System {
     pub(super) fn new(cluster: Cluster, seed: Seed, app: App, configure: Option<Configure>, started: Instant) -> Self {
         let (ledger, stop) = (Ledger::new(started), Arc::default());
+        ledger.look_into(cluster.log_bounds());
         let (processes, nemesis) = (RefCell::default(), RefCell::default());
         Self { inner: Rc::new(SystemInner { cluster, seed, app, configure, ledger, stop, processes, nemesis }) }
     }

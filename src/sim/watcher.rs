@@ -24,20 +24,34 @@ use crate::client::Result;
 use crate::client::TopicPartition;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 
 /// The header in which an output says which input it was made from: `orders-0@17`.
 pub(super) const SOURCE_HEADER: &str = "kf-src";
+
+/// From where to where the leader of a partition has a log at this moment.
+struct Bounds(Box<Look>);
+
+type Look = dyn Fn(&str, i32) -> Option<(i64, i64)> + Send + Sync;
+
+impl fmt::Debug for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bounds").finish_non_exhaustive()
+    }
+}
 
 /// What all processes of a run have done so far.
 #[derive(Debug)]
 pub(super) struct Ledger {
     started: tokio::time::Instant,
     events: Mutex<Vec<Event>>,
+    bounds: OnceLock<Bounds>,
     unsettled: Mutex<Unsettled>,
 }
 
@@ -54,7 +68,17 @@ struct Unsettled {
 
 impl Ledger {
     pub(super) fn new(started: tokio::time::Instant) -> Arc<Self> {
-        Arc::new(Self { started, events: Mutex::default(), unsettled: Mutex::default() })
+        Arc::new(Self { started, events: Mutex::default(), unsettled: Mutex::default(), bounds: OnceLock::new() })
+    }
+
+    /// Says where logs can be looked into.
+    pub(super) fn look_into(&self, bounds: impl Fn(&str, i32) -> Option<(i64, i64)> + Send + Sync + 'static) {
+        // Whoever came first is right: there is one cluster.
+        let _ = self.bounds.set(Bounds(Box::new(bounds)));
+    }
+
+    fn bounds(&self, partition: &TopicPartition) -> Option<(i64, i64)> {
+        self.bounds.get().and_then(|Bounds(look)| look(partition.topic.as_str(), partition.partition.0))
     }
 
     /// The time since the cluster's start.
@@ -129,8 +153,26 @@ struct State {
     written: BTreeMap<String, Vec<(String, RecordName)>>,
     /// How many operations have ended in doubt.
     doubts: u64,
+    /// The consumers that have read or owned something.
+    consumers: BTreeSet<u64>,
+    /// Where in the ledger each consumer's commits without an outcome stand, in order.
+    committing: BTreeMap<u64, VecDeque<usize>>,
+    /// From where to where the log was when a position was out of range.
+    out_of_range: BTreeMap<(u64, TopicPartition), (i64, i64)>,
     /// After a crash nobody learns anything any more.
     dead: bool,
+}
+
+impl State {
+    /// Who has done an operation. After one in doubt its process does nothing more, but a client does: so whatever ends in
+    /// doubt was done by a process of its own.
+    fn actor(&mut self, name: String, end: &End) -> String {
+        if end.result != Answer::Info {
+            return name;
+        }
+        self.doubts += 1;
+        format!("{name}?{}", self.doubts)
+    }
 }
 
 impl Watcher {
@@ -143,9 +185,13 @@ impl Watcher {
         let mut state = self.lock();
         state.dead = true;
         self.ledger.unsettled().pending -= state.open.len();
-        drop(state);
         let t = self.ledger.now();
-        self.ledger.note(Event::Crashed(event::Crashed { t, process: self.process.clone() }));
+        // Producers and consumers go by names of their own.
+        let producers = state.sent.keys().map(|number| self.producer(*number));
+        let consumers = state.consumers.iter().map(|number| self.consumer(*number));
+        for process in [self.process.clone()].into_iter().chain(producers).chain(consumers) {
+            self.ledger.note(Event::Crashed(event::Crashed { t, process }));
+        }
     }
 
     /// Whether it has crashed.
@@ -153,19 +199,19 @@ impl Watcher {
         self.lock().dead
     }
 
+    /// Whether anybody learns what a consumer does.
+    fn is_alive(&self, consumer: u64) -> bool {
+        let mut state = self.lock();
+        state.consumers.insert(consumer);
+        !state.dead
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Who has done an operation. After one in doubt its process does nothing more, but a client does: so whatever ends in
-    /// doubt was done by a process of its own.
     fn actor(&self, name: String, end: &End) -> String {
-        if end.result != Answer::Info {
-            return name;
-        }
-        let mut state = self.lock();
-        state.doubts += 1;
-        format!("{name}?{}", state.doubts)
+        self.lock().actor(name, end)
     }
 
     fn producer(&self, number: u64) -> String {
@@ -266,7 +312,8 @@ impl Interceptor for Watcher {
     fn on_transaction_offsets(&self, producer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>) {
         let txn = self.lock().transactions.get(&producer).cloned().flatten();
         let end = End { t: self.ledger.now(), result: Answer::Ok, ..End::default() };
-        self.note_commit(self.producer(producer), group, txn, offsets, end);
+        let process = self.actor(self.producer(producer), &end);
+        self.note_commit(process, group, txn, offsets, Some(end));
     }
 
     fn on_transaction_end(&self, producer: u64, commit: bool, outcome: &Result<()>) {
@@ -287,7 +334,7 @@ impl Interceptor for Watcher {
     }
 
     fn on_consume(&self, consumer: u64, group: Option<&str>, record: &ConsumerRecord) {
-        if self.lock().dead {
+        if !self.is_alive(consumer) {
             return;
         }
         let id = record.headers.iter().find(|header| header.key == HEADER);
@@ -311,14 +358,31 @@ impl Interceptor for Watcher {
         }));
     }
 
-    fn on_commit(&self, consumer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>, outcome: &Result<()>) {
-        if !self.lock().dead {
-            self.note_commit(self.consumer(consumer), group, None, offsets, end_of(self.ledger.now(), outcome));
+    fn on_commit_begin(&self, consumer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>) {
+        let mut state = self.lock();
+        if !state.dead {
+            let place = self.note_commit(self.consumer(consumer), group, None, offsets, None);
+            state.committing.entry(consumer).or_default().push_back(place);
+        }
+    }
+
+    fn on_commit(&self, consumer: u64, _: &str, _: &BTreeMap<TopicPartition, Offset>, outcome: &Result<()>) {
+        let mut state = self.lock();
+        let place = state.committing.get_mut(&consumer).and_then(VecDeque::pop_front);
+        if state.dead {
+            return;
+        }
+        let end = end_of(self.ledger.now(), outcome);
+        let process = state.actor(self.consumer(consumer), &end);
+        let mut events = self.ledger.lock();
+        if let Some(Event::Commit(commit)) = place.and_then(|place| events.get_mut(place)) {
+            commit.process = process;
+            commit.end = Some(end);
         }
     }
 
     fn on_assigned(&self, consumer: u64, group: &str, generation: i32, partitions: &[TopicPartition]) {
-        if self.lock().dead {
+        if !self.is_alive(consumer) {
             return;
         }
         self.ledger.note(Event::Assigned(event::Assigned {
@@ -341,6 +405,56 @@ impl Interceptor for Watcher {
             partitions: partitions.iter().map(ToString::to_string).collect(),
         }));
     }
+
+    fn on_kept(&self, consumer: u64, group: &str, generation: i32, partitions: &[TopicPartition]) {
+        if self.lock().dead {
+            return;
+        }
+        self.ledger.note(Event::Kept(event::Kept {
+            t: self.ledger.now(),
+            process: self.consumer(consumer),
+            group: group.to_owned(),
+            generation: i64::from(generation),
+            partitions: partitions.iter().map(ToString::to_string).collect(),
+        }));
+    }
+
+    fn on_seek(&self, consumer: u64, partition: &TopicPartition, to: Option<Offset>) {
+        if self.lock().dead {
+            return;
+        }
+        let (t, process, partition) = (self.ledger.now(), self.consumer(consumer), partition.to_string());
+        self.ledger.note(match to {
+            Some(Offset(offset)) => Event::Seek(event::Seek { t, process, partition, offset }),
+            None => {
+                let (position, to, log_start, log_end) = (None, None, None, None);
+                Event::Reset(event::Reset { t, process, partition, position, to, log_start, log_end })
+            }
+        });
+    }
+
+    fn on_out_of_range(&self, consumer: u64, partition: &TopicPartition, _: Offset) {
+        if let Some(bounds) = self.ledger.bounds(partition) {
+            self.lock().out_of_range.insert((consumer, partition.clone()), bounds);
+        }
+    }
+
+    fn on_reset(&self, consumer: u64, partition: &TopicPartition, position: Offset, to: Offset) {
+        let mut state = self.lock();
+        if state.dead {
+            return;
+        }
+        let bounds = state.out_of_range.remove(&(consumer, partition.clone()));
+        self.ledger.note(Event::Reset(event::Reset {
+            t: self.ledger.now(),
+            process: self.consumer(consumer),
+            partition: partition.to_string(),
+            position: Some(position.0),
+            to: Some(to.0),
+            log_start: bounds.map(|(start, _)| start),
+            log_end: bounds.map(|(_, end)| end),
+        }));
+    }
 }
 
 impl Watcher {
@@ -350,20 +464,19 @@ impl Watcher {
         group: &str,
         txn: Option<String>,
         offsets: &BTreeMap<TopicPartition, Offset>,
-        end: End,
-    ) {
+        end: Option<End>,
+    ) -> usize {
         let offsets = offsets.iter().map(|(partition, offset)| (partition.to_string(), offset.0)).collect();
-        let process = self.actor(process, &end);
         self.ledger.note(Event::Commit(event::Commit {
-            t: end.t,
+            t: self.ledger.now(),
             op: None,
             process,
             group: group.to_owned(),
             txn,
             generation: None,
             offsets,
-            end: Some(end),
-        }));
+            end,
+        }))
     }
 }
 

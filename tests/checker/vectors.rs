@@ -297,3 +297,35 @@ fn cycles() {
         &[(Code::Precommit, "a#0")],
     );
 }
+
+/// In virtual time much happens at one moment; then the order in which it was noted counts.
+#[test]
+fn at_one_moment_the_order_of_events_decides() {
+    let check = |operations: &[Value], expected: &[Code]| {
+        let at_once = |operation: &Value| {
+            let mut operation = operation.clone();
+            operation["t"] = json!(5);
+            if let Some(end) = operation.get_mut("end") {
+                end["t"] = json!(5);
+            }
+            event(operation)
+        };
+        let report = History::from_events(operations.iter().map(at_once)).unwrap().check();
+        assert_eq!(report.codes(), expected, "{report}");
+    };
+    let sends: Vec<Value> = (0..3).map(|n| send(&format!("p#{n}"), "o-0", "ok", Some(n))).collect();
+    let read = |offset: i64| poll("c", json!({"o-0": [[offset, format!("p#{offset}")]]}));
+    let seek = json!({"event": "seek", "process": "c", "partition": "o-0", "offset": 0});
+    let with = |operations: &[Value]| [&sends[..], operations].concat();
+    // Back to where it began: on purpose, and then not.
+    check(&with(&[read(0), read(1), seek.clone(), read(0), read(1), read(2)]), &[]);
+    check(&with(&[seek, read(0), read(1), read(0), read(1), read(2)]), &[Code::NonmonoPoll]);
+    let assigned =
+        json!({"event": "assigned", "process": "c", "group": "g", "generation": 1, "partitions": {"o-0": null}});
+    let released = json!({"event": "released", "process": "c", "group": "g", "partitions": ["o-0"]});
+    let commit =
+        json!({"event": "commit", "process": "c", "group": "g", "offsets": {"o-0": 1}, "end": {"result": "ok"}});
+    check(&with(&[assigned.clone(), read(0), commit.clone(), released.clone()]), &[]);
+    check(&with(&[assigned.clone(), released.clone(), read(0)]), &[Code::UnownedRead]);
+    check(&with(&[assigned, read(0), released, commit]), &[Code::CommitUnowned]);
+}

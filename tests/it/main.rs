@@ -19,4 +19,5 @@ mod replication;
 mod scenarios_txn;
 mod transactions;
 mod virtual_time;
+mod watching;
 mod zero_copy;

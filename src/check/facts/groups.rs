@@ -23,6 +23,16 @@ pub(crate) struct Interval {
     pub(crate) generation: Option<i64>,
     /// The event that began it.
     pub(crate) event: u32,
+    /// The event that ended it.
+    pub(crate) until: u32,
+}
+
+impl Interval {
+    /// Whether it was still open when `event` happened at `t`; of what happens at one moment, the order of events
+    /// decides.
+    pub(crate) fn is_open(&self, t: u64, event: u32) -> bool {
+        (self.to, self.until) > (t, event)
+    }
 }
 
 /// An offset that a group committed, or may have.
@@ -58,23 +68,32 @@ pub(super) fn intervals(facts: &Facts<'_>) -> Vec<Interval> {
     let history = facts.history;
     let mut open: BTreeMap<(u32, u32), Interval> = BTreeMap::new();
     let mut closed: Vec<Interval> = Vec::new();
-    let mut close = |open: &mut BTreeMap<(u32, u32), Interval>, key: (u32, u32), t: u64| {
+    let mut close = |open: &mut BTreeMap<(u32, u32), Interval>, key: (u32, u32), t: u64, until: u32| {
         if let Some(interval) = open.remove(&key) {
-            closed.push(Interval { to: t, ..interval });
+            closed.push(Interval { to: t, until, ..interval });
         }
     };
     for (event, line) in &history.others {
         let t = line.t().map_or(0, nanos);
+        let began = Interval {
+            partition: 0,
+            from: t,
+            to: NEVER,
+            process: 0,
+            group: None,
+            generation: None,
+            event: *event,
+            until: u32::MAX,
+        };
         match line {
             Event::Assigned(line) => {
                 let group = line.group.as_deref().and_then(|group| history.groups.find(group));
                 let Some(process) = history.processes.find(&line.process) else { continue };
                 for name in line.partitions.keys() {
                     let Some(partition) = history.partitions.find(name) else { continue };
-                    close(&mut open, (process, partition), t);
+                    close(&mut open, (process, partition), t, *event);
                     let generation = line.generation;
-                    let interval =
-                        Interval { partition, from: t, to: NEVER, process, group, generation, event: *event };
+                    let interval = Interval { partition, process, group, generation, ..began };
                     open.insert((process, partition), interval);
                 }
             }
@@ -83,10 +102,9 @@ pub(super) fn intervals(facts: &Facts<'_>) -> Vec<Interval> {
                 let Some(process) = history.processes.find(&line.process) else { continue };
                 for name in &line.partitions {
                     let Some(partition) = history.partitions.find(name) else { continue };
-                    close(&mut open, (process, partition), t);
+                    close(&mut open, (process, partition), t, *event);
                     let generation = Some(line.generation);
-                    let interval =
-                        Interval { partition, from: t, to: NEVER, process, group, generation, event: *event };
+                    let interval = Interval { partition, process, group, generation, ..began };
                     open.insert((process, partition), interval);
                 }
             }
@@ -94,7 +112,7 @@ pub(super) fn intervals(facts: &Facts<'_>) -> Vec<Interval> {
                 let Some(process) = history.processes.find(&line.process) else { continue };
                 for name in &line.partitions {
                     if let Some(partition) = history.partitions.find(name) {
-                        close(&mut open, (process, partition), t);
+                        close(&mut open, (process, partition), t, *event);
                     }
                 }
             }
@@ -102,7 +120,7 @@ pub(super) fn intervals(facts: &Facts<'_>) -> Vec<Interval> {
                 let Some(process) = history.processes.find(&line.process) else { continue };
                 let keys: Vec<(u32, u32)> = open.keys().filter(|(owner, _)| *owner == process).copied().collect();
                 for key in keys {
-                    close(&mut open, key, t);
+                    close(&mut open, key, t, *event);
                 }
             }
             _ => {}

@@ -32,8 +32,8 @@ pub(crate) enum Opened {
 
 pub(super) fn of(facts: &Facts<'_>) -> Vec<Session> {
     let history = facts.history;
-    // Where positions may jump, and what was delivered: (process, partition, time, what, number).
-    let mut points: Vec<(u32, u32, u64, u8, u32, Opened)> = Vec::new();
+    // Where positions may jump, and what was delivered: (process, partition, time, order, what, number).
+    let mut points: Vec<(u32, u32, u64, u32, u8, u32, Opened)> = Vec::new();
     const BOUNDARY: u8 = 0;
     const CHUNK: u8 = 1;
     for (event, line) in &history.others {
@@ -42,7 +42,7 @@ pub(super) fn of(facts: &Facts<'_>) -> Vec<Session> {
             if let (Some(process), Some(partition)) =
                 (history.processes.find(process), history.partitions.find(partition))
             {
-                points.push((process, partition, t, BOUNDARY, *event, opened));
+                points.push((process, partition, t, *event, BOUNDARY, *event, opened));
             }
         };
         match line {
@@ -65,12 +65,16 @@ pub(super) fn of(facts: &Facts<'_>) -> Vec<Session> {
     for (number, chunk) in (0..).zip(&history.chunks) {
         let poll = facts.poll_of(chunk);
         if chunk.count > 0 {
-            points.push((poll.process, chunk.partition, poll.completed, CHUNK, number, Opened::Unknown));
+            // At one moment the order of events decides, where the poll was no more than one.
+            let order = if poll.invoked == poll.completed { poll.event } else { u32::MAX };
+            points.push((poll.process, chunk.partition, poll.completed, order, CHUNK, number, Opened::Unknown));
         }
     }
-    points.sort_by_key(|(process, partition, t, what, number, _)| (*process, *partition, *t, *what, *number));
+    points.sort_by_key(|(process, partition, t, order, what, number, _)| {
+        (*process, *partition, *t, *order, *what, *number)
+    });
     let mut sessions: Vec<Session> = Vec::new();
-    for (process, partition, t, what, number, opened) in points {
+    for (process, partition, t, _, what, number, opened) in points {
         let is_new = sessions.last().is_none_or(|last| (last.process, last.partition) != (process, partition));
         if what == BOUNDARY {
             let event = Some(number);

@@ -104,8 +104,9 @@ fn strangers(facts: &Facts<'_>, findings: &mut Findings) {
                     )
                     .so(text)
             };
-            let holds =
-                own.any(|own| own.partition == *partition && own.from <= commit.answered && own.to > commit.asked);
+            let holds = own.any(|own| {
+                own.partition == *partition && own.from <= commit.answered && own.is_open(commit.asked, commit.event)
+            });
             if !holds {
                 findings.add(Code::CommitUnowned, || witness("it did not own that partition then".to_owned()));
                 continue;

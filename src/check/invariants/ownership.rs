@@ -88,7 +88,7 @@ fn unowned_reads(facts: &Facts<'_>, findings: &mut Findings) {
         // One process's intervals follow each other: the last one that began before the poll's end is the one.
         let intervals = owned.get(&(poll.process, chunk.partition)).map_or(&[][..], Vec::as_slice);
         let begun = intervals.partition_point(|interval| interval.from <= poll.completed);
-        let owner = begun.checked_sub(1).is_some_and(|last| intervals[last].to > poll.invoked);
+        let owner = begun.checked_sub(1).is_some_and(|last| intervals[last].is_open(poll.invoked, poll.event));
         if !owner {
             findings.add(Code::UnownedRead, || {
                 let (process, partition) =

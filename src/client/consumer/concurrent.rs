@@ -102,7 +102,7 @@ impl Consumer {
         };
         for partition in unfinished {
             self.forget_current(&partition);
-            lock(&self.shared.state).rewind(&partition);
+            self.rewind(&partition);
         }
         self.shared.wake.notify_one();
     }

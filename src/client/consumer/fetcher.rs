@@ -49,6 +49,8 @@ use tokio::time::Instant;
 use tokio::time::sleep_until;
 
 pub(super) struct Fetcher {
+    /// The consumer's.
+    number: u64,
     shared: Arc<Shared>,
     router: Arc<Router>,
     /// Others do not wait behind the long polls.
@@ -83,8 +85,9 @@ struct Row {
 }
 
 impl Fetcher {
-    pub(super) fn new(shared: Arc<Shared>, router: Arc<Router>) -> Self {
+    pub(super) fn new(number: u64, shared: Arc<Shared>, router: Arc<Router>) -> Self {
         Self {
+            number,
             shared,
             lane: router.open_lane(),
             router,
@@ -379,6 +382,9 @@ impl Fetcher {
                     },
                     code if code == ErrorCode::OFFSET_OUT_OF_RANGE || misread(code) => {
                         let reset = self.shared.settings.reset.spec(self.router.settings.clock.now());
+                        if let Some(interceptor) = &self.router.settings.interceptor {
+                            interceptor.on_out_of_range(self.number, &partition, from);
+                        }
                         state.on_out_of_range(&partition, generation, reset, error())
                     }
                     code if code.is_retriable() => {

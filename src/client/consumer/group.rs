@@ -108,6 +108,16 @@ pub trait RebalanceListener: Send + 'static {
 pub struct Rebalance<'a> {
     state: &'a mut State,
     commits: &'a mut Offsets,
+    moved: &'a mut Vec<(TopicPartition, StartFrom)>,
+}
+
+/// What a member has given up, because of the group or for good.
+#[derive(Debug, Default)]
+pub(super) struct GivenUp {
+    /// What is to be committed first.
+    pub(super) commits: Offsets,
+    /// The partitions, but for those that were lost before.
+    pub(super) partitions: Vec<TopicPartition>,
 }
 
 impl Rebalance<'_> {
@@ -125,6 +135,7 @@ impl Rebalance<'_> {
     pub fn seek(&mut self, partition: &TopicPartition, start: StartFrom) {
         if self.state.partitions.contains_key(partition) {
             self.state.place(partition.clone(), start);
+            self.moved.push((partition.clone(), start));
         }
     }
 
@@ -227,10 +238,10 @@ impl Consumer {
     /// Gives everything up and leaves the group. What can be committed by itself is.
     pub fn unsubscribe(&mut self) {
         if self.link.as_ref().is_some_and(|link| link.subscribed) {
-            let commit = self.give_everything_up();
+            let given_up = self.give_everything_up();
             if let Some(link) = &mut self.link {
                 link.subscribed = false;
-                link.send(Command::Unsubscribe { commit });
+                link.send(Command::Unsubscribe { given_up });
             }
         }
     }
@@ -243,25 +254,26 @@ impl Consumer {
         if self.link.is_none() {
             return Ok(());
         }
-        let commit = self.give_everything_up();
+        let given_up = self.give_everything_up();
         let (reply, closed) = oneshot::channel();
-        self.tell_member(Command::Close { commit, reply })?;
+        self.tell_member(Command::Close { given_up, reply })?;
         closed.await.unwrap_or(Ok(()))
     }
 
-    /// The partitions of a subscription are gone after this. Gives what is to be committed.
-    fn give_everything_up(&mut self) -> Offsets {
+    /// The partitions of a subscription are gone after this.
+    fn give_everything_up(&mut self) -> GivenUp {
         self.put_away();
         let subscribed = self.link.as_ref().is_some_and(|link| link.subscribed);
         take_target(&mut lock(&self.shared.state), &mut self.target);
         let lost = self.target.as_ref().is_some_and(|target| target.lost);
         if subscribed {
-            let commits = self.change_to(BTreeSet::new(), lost);
+            let given_up = self.change_to(BTreeSet::new(), lost);
             self.target = None;
-            return commits;
+            return given_up;
         }
         let mut state = lock(&self.shared.state);
-        if self.shared.settings.auto_commit.is_some() { news(&mut state) } else { Offsets::new() }
+        let commits = if self.shared.settings.auto_commit.is_some() { news(&mut state) } else { Offsets::new() };
+        GivenUp { commits, partitions: Vec::new() }
     }
 
     /// Is told when partitions come and go.
@@ -300,8 +312,8 @@ impl Consumer {
     /// Does what the group has said.
     pub(super) fn rebalance(&mut self) {
         if let Some(target) = self.target.take() {
-            let commit = self.change_to(target.partitions, target.lost);
-            let _ = self.tell_member(Command::Owned { id: target.id, commit });
+            let given_up = self.change_to(target.partitions, target.lost);
+            let _ = self.tell_member(Command::Owned { id: target.id, given_up });
         }
     }
 
@@ -318,15 +330,18 @@ impl Consumer {
         owned.into_iter().filter(|partition| target.lost || !target.partitions.contains(partition)).collect()
     }
 
-    fn change_to(&mut self, mut target: BTreeSet<TopicPartition>, lost: bool) -> Offsets {
+    fn change_to(&mut self, mut target: BTreeSet<TopicPartition>, lost: bool) -> GivenUp {
         // Of a partition that stays, the rest of what was fetched is still to be handed out.
         self.put_away_position();
         let goes = |chunk: &Chunk| lost || !target.contains(&chunk.partition);
         if self.current.as_ref().is_some_and(goes) {
             self.put_away();
         }
-        let mut commits = Offsets::new();
-        let Some(link) = &mut self.link else { return commits };
+        let mut given_up = GivenUp::default();
+        let Some(link) = &mut self.link else { return given_up };
+        let commits = &mut given_up.commits;
+        let (interceptor, group_id) = (&self.router.settings.interceptor, &self.shared.settings.group.group_id);
+        let mut moved = Vec::new();
         let mut state = lock(&self.shared.state);
         let owned: BTreeSet<TopicPartition> = state.partitions.keys().cloned().collect();
         let revoked: Vec<TopicPartition> =
@@ -335,9 +350,9 @@ impl Consumer {
             let told = lost && !self.router.settings.mutants.has(ClientMutant::LostAsRevoked);
             tracing::debug!(?revoked, lost, "partitions are given up");
             if self.shared.settings.auto_commit.is_some() && !told {
-                commits = news(&mut state);
+                *commits = news(&mut state);
             }
-            let mut rebalance = Rebalance { state: &mut state, commits: &mut commits };
+            let mut rebalance = Rebalance { state: &mut state, commits, moved: &mut moved };
             match &mut link.listener {
                 Some(listener) if told => listener.on_lost(&mut rebalance, &revoked),
                 Some(listener) => listener.on_revoked(&mut rebalance, &revoked),
@@ -346,10 +361,18 @@ impl Consumer {
             if told {
                 commits.clear();
             }
-            if let Some(interceptor) = &self.router.settings.interceptor {
-                interceptor.on_released(self.number, &self.shared.settings.group.group_id, &revoked, lost);
-            }
             revoked.iter().for_each(|partition| state.remove(partition));
+            match interceptor {
+                Some(interceptor) if lost => interceptor.on_released(self.number, group_id, &revoked, lost),
+                // It is still this member's until what there is to commit for it is committed.
+                _ => given_up.partitions = revoked,
+            }
+        }
+        if let (Some(interceptor), false) = (interceptor, lost) {
+            let kept: Vec<TopicPartition> = owned.intersection(&target).cloned().collect();
+            if !kept.is_empty() {
+                interceptor.on_kept(self.number, group_id, state.attention.identity.generation, &kept);
+            }
         }
         target.retain(|partition| lost || !owned.contains(partition));
         let assigned: Vec<TopicPartition> = target.into_iter().collect();
@@ -359,18 +382,18 @@ impl Consumer {
                 self.router.track(&partition.topic);
                 state.place(partition.clone(), StartFrom::Committed);
             }
-            if let Some(interceptor) = &self.router.settings.interceptor {
-                let group_id = &self.shared.settings.group.group_id;
+            if let Some(interceptor) = interceptor {
                 interceptor.on_assigned(self.number, group_id, state.attention.identity.generation, &assigned);
             }
-            let mut rebalance = Rebalance { state: &mut state, commits: &mut commits };
+            let mut rebalance = Rebalance { state: &mut state, commits: &mut given_up.commits, moved: &mut moved };
             if let Some(listener) = &mut link.listener {
                 listener.on_assigned(&mut rebalance, &assigned);
             }
         }
         drop(state);
+        moved.into_iter().for_each(|(partition, start)| self.tell_moved(&partition, start));
         self.shared.wake.notify_one();
-        commits
+        given_up
     }
 
     /// Has looked up where partitions go on.

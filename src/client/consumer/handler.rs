@@ -12,6 +12,7 @@ use super::Consumer;
 use super::ConsumerRecord;
 use super::Event;
 use super::Shared;
+use super::StartFrom;
 use super::position::Chunk;
 use crate::wire::ApiKey;
 use std::collections::BTreeMap;
@@ -95,6 +96,7 @@ impl Claim {
                 return Ok(None);
             }
             if let Some(chunk) = &mut self.current {
+                let begins_at = chunk.next;
                 match chunk.next_record(self.shared.settings.decompressed_bytes_max) {
                     Ok(Some(opened)) => {
                         let record = ConsumerRecord::new(&self.partition, opened);
@@ -107,6 +109,9 @@ impl Claim {
                         }
                         drop(state);
                         if let Some(interceptor) = &self.router.settings.interceptor {
+                            if let Some(position) = chunk.moved.take() {
+                                interceptor.on_reset(self.number, &self.partition, position, begins_at);
+                            }
                             interceptor.on_consume(self.number, Some(&self.shared.settings.group.group_id), &record);
                         }
                         return Ok(Some(record));
@@ -199,11 +204,10 @@ struct Crew<'a, H: GroupHandler> {
 impl<H: GroupHandler> Drop for Crew<'_, H> {
     fn drop(&mut self) {
         self.consumer.shared.pulse.leave();
-        let mut state = lock(&self.consumer.shared.state);
-        state.feeds_claims = false;
+        lock(&self.consumer.shared.state).feeds_claims = false;
         // What was fetched for a claim and not handed out is fetched again.
         for partition in self.tasks.keys() {
-            state.rewind(partition);
+            self.consumer.rewind(partition);
         }
     }
 }
@@ -257,10 +261,16 @@ impl Consumer {
     /// What was fetched is fetched again, for the claims.
     fn rewind_for_claims(&mut self) {
         self.put_away();
-        let mut state = lock(&self.shared.state);
-        state.feeds_claims = true;
-        let partitions: Vec<TopicPartition> = state.partitions.keys().cloned().collect();
-        partitions.iter().for_each(|partition| state.rewind(partition));
+        lock(&self.shared.state).feeds_claims = true;
+        self.assignment().iter().for_each(|partition| self.rewind(partition));
+    }
+
+    /// Reads what was handed out of a partition and not finished once more.
+    pub(super) fn rewind(&self, partition: &TopicPartition) {
+        let again = lock(&self.shared.state).rewind(partition);
+        if let Some(first) = again {
+            self.tell_moved(partition, StartFrom::Offset(first));
+        }
     }
 }
 
@@ -354,10 +364,9 @@ impl<H: GroupHandler> Crew<'_, H> {
     async fn end(&mut self) {
         let partitions: Vec<TopicPartition> = self.tasks.keys().cloned().collect();
         self.finish(&partitions).await;
-        let mut state = lock(&self.consumer.shared.state);
         for partition in &partitions {
-            state.set_paused(partition, false);
-            state.rewind(partition);
+            lock(&self.consumer.shared.state).set_paused(partition, false);
+            self.consumer.rewind(partition);
         }
     }
 

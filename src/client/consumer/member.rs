@@ -29,7 +29,9 @@ use super::super::routing::lock;
 use super::super::transaction::OffsetAndMetadata;
 use super::IsolationLevel;
 use super::Shared;
+use super::group::GivenUp;
 use crate::base::ErrorCode;
+use crate::base::Offset;
 use crate::base::TopicName;
 use crate::base::Uuid;
 use crate::wire::ApiKey;
@@ -67,12 +69,12 @@ pub(super) enum Command {
     Subscribe(Subscription),
     /// The user has given everything up.
     Unsubscribe {
-        commit: Offsets,
+        given_up: GivenUp,
     },
     /// The user owns what it was told to.
     Owned {
         id: u64,
-        commit: Offsets,
+        given_up: GivenUp,
     },
     Commit {
         offsets: Offsets,
@@ -85,7 +87,7 @@ pub(super) enum Command {
     /// There may be partitions that go on at what is committed.
     Look,
     Close {
-        commit: Offsets,
+        given_up: GivenUp,
         reply: oneshot::Sender<Result<()>>,
     },
 }
@@ -174,6 +176,8 @@ struct Pending {
     identity: Identity,
     /// The partitions are given up when this is done; the target has this number.
     gives_up: Option<Option<u64>>,
+    /// Those partitions.
+    released: Vec<TopicPartition>,
     failures: u32,
     error: Option<Error>,
 }
@@ -303,6 +307,7 @@ impl Member {
                     Some(command) => self.on_command(command),
                     None => {
                         linked = false;
+                        self.on_dropped();
                         self.close(None);
                     }
                 },
@@ -398,22 +403,22 @@ impl Member {
         let now = Instant::now();
         match command {
             Command::Subscribe(subscription) => self.subscribe(now, subscription),
-            Command::Unsubscribe { commit } => {
-                self.commit(commit, None, Some(None));
+            Command::Unsubscribe { given_up } => {
+                self.give_up(given_up, None);
                 self.unsubscribe();
             }
-            Command::Owned { id, commit } => {
+            Command::Owned { id, given_up } => {
                 if let Some(target) = self.promised.take_if(|target| target.id == id) {
                     self.held = target.partitions;
                 }
                 // What was asked to be committed before comes before the group goes on.
-                self.commit(commit, None, Some(Some(id)));
+                self.give_up(given_up, Some(id));
             }
             Command::Commit { offsets, reply } => self.commit(offsets, reply, None),
             Command::Committed { partitions, reply } => self.tell_committed(partitions, reply),
             Command::Look => {}
-            Command::Close { commit, reply } => {
-                self.commit(commit, None, Some(None));
+            Command::Close { given_up, reply } => {
+                self.give_up(given_up, None);
                 self.close(Some(reply));
             }
         }
@@ -607,6 +612,14 @@ impl Member {
 
     // --- offsets
 
+    /// Commits what there is to commit for what the user has given up, and goes on after that.
+    fn give_up(&mut self, given_up: GivenUp, target: Option<u64>) {
+        self.commit(given_up.commits, None, Some(target));
+        if let Some(pending) = self.commits.back_mut() {
+            pending.released = given_up.partitions;
+        }
+    }
+
     fn commit(&mut self, offsets: Offsets, reply: Option<oneshot::Sender<Result<()>>>, gives_up: Option<Option<u64>>) {
         let now = Instant::now();
         // Nobody waits for what is committed by itself: the next one will do.
@@ -623,11 +636,15 @@ impl Member {
             deadline: now + patience,
             identity,
             gives_up,
+            released: Vec::new(),
             failures: 0,
             error: None,
         };
         if self.subscription.is_some() && gives_up.is_none() {
             pending.keep(&self.held);
+        }
+        if let Some(interceptor) = &self.router.settings.interceptor {
+            interceptor.on_commit_begin(self.number, &self.config.group_id, &offsets_of(&pending.all));
         }
         self.commits.push_back(pending);
     }
@@ -728,9 +745,10 @@ impl Member {
         self.commit_at = Instant::now();
         let result = pending.error.map_or(result, Err);
         if let Some(interceptor) = &self.router.settings.interceptor {
-            let offsets =
-                pending.all.iter().map(|(partition, position)| (partition.clone(), position.offset)).collect();
-            interceptor.on_commit(self.number, &self.config.group_id, &offsets, &result);
+            interceptor.on_commit(self.number, &self.config.group_id, &offsets_of(&pending.all), &result);
+            if !pending.released.is_empty() {
+                interceptor.on_released(self.number, &self.config.group_id, &pending.released, false);
+            }
         }
         {
             let mut state = lock(&self.shared.state);
@@ -845,6 +863,16 @@ impl Member {
 
     // --- the end
 
+    /// Whoever drops a consumer owns nothing any more.
+    fn on_dropped(&self) {
+        let owned: Vec<TopicPartition> = lock(&self.shared.state).partitions.keys().cloned().collect();
+        if let Some(interceptor) = self.router.settings.interceptor.as_ref().filter(|_| self.subscription.is_some()) {
+            if !owned.is_empty() {
+                interceptor.on_released(self.number, &self.config.group_id, &owned, false);
+            }
+        }
+    }
+
     fn close(&mut self, reply: Option<oneshot::Sender<Result<()>>>) {
         if self.closing.is_none() {
             let deadline = Instant::now() + CLOSE_TIMEOUT;
@@ -879,6 +907,10 @@ impl Member {
             Done::Nothing => {}
         }
     }
+}
+
+fn offsets_of(offsets: &Offsets) -> BTreeMap<TopicPartition, Offset> {
+    offsets.iter().map(|(partition, position)| (partition.clone(), position.offset)).collect()
 }
 
 /// Whether asking for a committed position may succeed later; after a rebalance the question may not even arise.

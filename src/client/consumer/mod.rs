@@ -132,8 +132,8 @@ impl Consumer {
             pulse: Pulse::default(),
             settings,
         });
-        tokio::spawn(Fetcher::new(Arc::clone(&shared), Arc::clone(&router)).run());
         let number = router.next_consumer();
+        tokio::spawn(Fetcher::new(number, Arc::clone(&shared), Arc::clone(&router)).run());
         let link = Link::start(number, &router, &shared);
         Self { number, router, shared, current: None, link, target: None }
     }
@@ -269,10 +269,14 @@ impl Consumer {
     /// The next record of the current chunk; `None` when there is none left.
     fn open_next(&mut self) -> Option<Result<ConsumerRecord>> {
         let chunk = self.current.as_mut()?;
+        let begins_at = chunk.next;
         match chunk.next_record(self.shared.settings.decompressed_bytes_max) {
             Ok(Some(opened)) => {
                 let record = ConsumerRecord::new(&chunk.partition, opened);
                 if let Some(interceptor) = &self.router.settings.interceptor {
+                    if let Some(position) = chunk.moved.take() {
+                        interceptor.on_reset(self.number, &chunk.partition, position, begins_at);
+                    }
                     interceptor.on_consume(self.number, self.group_id(), &record);
                 }
                 Some(Ok(record))
@@ -312,6 +316,7 @@ impl Consumer {
             }
             state.place(partition.clone(), start);
         }
+        self.tell_moved(partition, start);
         self.look_up();
         Ok(())
     }
@@ -323,10 +328,18 @@ impl Consumer {
             let mut state = lock(&self.shared.state);
             let partitions: Vec<TopicPartition> = state.partitions.keys().cloned().collect();
             for partition in partitions {
+                self.tell_moved(&partition, StartFrom::Timestamp(timestamp));
                 state.place(partition, StartFrom::Timestamp(timestamp));
             }
         }
         self.look_up();
+    }
+
+    fn tell_moved(&self, partition: &TopicPartition, start: StartFrom) {
+        let to = if let StartFrom::Offset(offset) = start { Some(offset) } else { None };
+        if let Some(interceptor) = &self.router.settings.interceptor {
+            interceptor.on_seek(self.number, partition, to);
+        }
     }
 
     /// The offset of the record that comes next in a partition; `None` as long as it has not been looked up.

@@ -68,6 +68,8 @@ pub(super) struct Position {
     pub(super) looking: bool,
     pub(super) not_before: Option<Instant>,
     pub(super) failures: u32,
+    /// From where it was moved by itself since the last record was fetched.
+    pub(super) moved: Option<Offset>,
 }
 
 /// What one fetch brought of one partition.
@@ -79,6 +81,8 @@ pub(super) struct Chunk {
     pub(super) next: Offset,
     /// The epoch of the leader that appended the record before that.
     pub(super) epoch: LeaderEpoch,
+    /// From where the position was moved to its beginning, which the user has not been told.
+    pub(super) moved: Option<Offset>,
     batches: std::vec::IntoIter<Batch>,
     records: Option<Open>,
 }
@@ -145,6 +149,7 @@ impl State {
             looking: false,
             not_before: None,
             failures: 0,
+            moved: None,
         };
         self.partitions.insert(partition, position);
     }
@@ -209,9 +214,9 @@ impl State {
         }
     }
 
-    /// Reads what was handed out and not finished once more.
-    pub(super) fn rewind(&mut self, partition: &TopicPartition) {
-        let Some(position) = self.partitions.get(partition) else { return };
+    /// Reads what was handed out and not finished once more. Says from where, if there is any.
+    pub(super) fn rewind(&mut self, partition: &TopicPartition) -> Option<Offset> {
+        let position = self.partitions.get(partition)?;
         let first = position.unfinished.first().copied();
         let epoch = position.epoch;
         if let Some(offset) = first.or(position.next).filter(|_| !position.awaits_commit) {
@@ -222,6 +227,7 @@ impl State {
                 position.epoch = if first.is_some() { LeaderEpoch::NONE } else { epoch };
             }
         }
+        first
     }
 
     /// Takes in what a group has committed for a partition, or where else to go on; `None` if that is for the user to say.
@@ -340,12 +346,13 @@ impl State {
         position.fetch = Ok(last.next_offset().max(from));
         position.fetched_epoch = last.partition_leader_epoch;
         self.buffered += bytes;
-        let (partition, epoch) = (partition.clone(), position.epoch);
+        let (partition, epoch, moved) = (partition.clone(), position.epoch, position.moved.take());
         self.ready.push_back(Chunk {
             partition,
             bytes,
             next: from,
             epoch,
+            moved,
             batches: batches.into_iter(),
             records: None,
         });
@@ -385,6 +392,7 @@ impl State {
         let position = self.partitions.get_mut(partition)?;
         if position.generation == generation {
             tracing::info!(%partition, ?spec, "the offset is out of range and is reset");
+            position.moved = position.moved.or_else(|| position.fetch.ok());
             position.fetch = Err(spec);
         }
         None

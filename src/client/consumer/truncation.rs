@@ -43,6 +43,7 @@ impl State {
             return self.on_failure(partition, generation, error);
         }
         tracing::warn!(%partition, position = from.0, diverged_at = diverged_at.0, "the log was truncated");
+        position.moved = position.moved.or(Some(from));
         position.fetch = Ok(diverged_at);
         position.fetched_epoch = epoch;
         position.next = position.next.map(|next| next.min(diverged_at));
