@@ -376,6 +376,7 @@ impl State {
         let config = self.broker_config(self.brokers.controller());
         let (compacts, expiration_ms) = (config.log_cleaner_enable, config.producer_id_expiration_ms);
         let mut changed = Vec::new();
+        let known = self.known_producers();
         for ((topic, index), log) in &mut self.partitions {
             log.expire_producers(timestamp, expiration_ms);
             let done = if compacts {
@@ -387,6 +388,7 @@ impl State {
                 changed.push(Watch::Partition(*topic, *index));
             }
         }
+        self.note_forgotten(known.unwrap_or_default());
         changed.into_iter().for_each(|watch| self.touch(watch));
     }
 }

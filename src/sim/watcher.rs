@@ -69,6 +69,13 @@ impl Ledger {
         events.len() - 1
     }
 
+    /// Notes how a transaction's end that stands at a place has ended.
+    fn end(&self, place: usize, end: End) {
+        if let Some(Event::EndTxn(line)) = self.lock().get_mut(place) {
+            line.end = Some(end);
+        }
+    }
+
     /// Takes all that was noted.
     pub(super) fn take(&self) -> Vec<Event> {
         std::mem::take(&mut *self.lock())
@@ -124,6 +131,8 @@ struct State {
     open: BTreeMap<RecordName, usize>,
     /// The transactions under way, and how many each producer has begun.
     transactions: BTreeMap<u64, Option<String>>,
+    /// Where in the ledger the end of each producer's transaction stands, and whether it is to commit.
+    ending: BTreeMap<u64, (usize, bool)>,
     begun: u64,
     /// What transactions without an end have written.
     written: BTreeMap<String, Vec<(String, RecordName)>>,
@@ -251,8 +260,25 @@ impl Interceptor for Watcher {
         self.note_commit(self.producer(producer), group, txn, offsets, end);
     }
 
+    fn on_transaction_ending(&self, producer: u64, commit: bool) {
+        let mut state = self.lock();
+        if state.dead || state.ending.get(&producer).is_some_and(|(_, before)| *before == commit) {
+            return;
+        }
+        let Some(txn) = state.transactions.get(&producer).cloned().flatten() else { return };
+        let t = self.ledger.now();
+        if let Some((refused, _)) = state.ending.remove(&producer) {
+            // The other end is asked for only when this one was certainly refused.
+            self.ledger.end(refused, End { t, result: Answer::Fail, ..End::default() });
+        }
+        let process = self.producer(producer);
+        let place = self.ledger.note(Event::EndTxn(event::EndTxn { t, op: None, process, txn, commit, end: None }));
+        state.ending.insert(producer, (place, commit));
+    }
+
     fn on_transaction_end(&self, producer: u64, commit: bool, outcome: &Result<()>) {
         let mut state = self.lock();
+        let asked = state.ending.remove(&producer);
         let Some(txn) = state.transactions.insert(producer, None).flatten() else { return };
         if state.dead {
             return;
@@ -262,7 +288,11 @@ impl Interceptor for Watcher {
             written.into_iter().for_each(|(topic, id)| self.ledger.acknowledged(&topic, id));
         }
         let t = self.ledger.now();
-        let (process, end) = (self.producer(producer), Some(end_of(t, outcome)));
+        let end = end_of(t, outcome);
+        if let Some((place, _)) = asked.filter(|(_, asked)| *asked == commit) {
+            return self.ledger.end(place, end);
+        }
+        let (process, end) = (self.producer(producer), Some(end));
         self.ledger.note(Event::EndTxn(event::EndTxn { t, op: None, process, txn, commit, end }));
     }
 
