@@ -2,6 +2,7 @@
 //!
 //! Not here: elections and the ISR, which say so themselves; and bringing anything about.
 
+use super::details::Details;
 use super::engine::Engine;
 use super::state::State;
 use crate::base::Offset;
@@ -18,11 +19,14 @@ pub(super) struct Changes {
     groups: BTreeMap<String, (&'static str, i32)>,
     /// High watermarks, when they are to be noted.
     high_watermarks: Option<BTreeMap<(Uuid, PartitionIndex), Offset>>,
+    /// Everything else, when it is to be noted.
+    pub(super) details: Option<Details>,
 }
 
 impl State {
     /// Compares a partition with what was noted of it.
     pub(super) fn notice_partition(&mut self, topic: Uuid, partition: PartitionIndex) {
+        self.note_partition((topic, partition));
         let Some(noted) = &mut self.changes.high_watermarks else { return };
         let Some(log) = self.partitions.get(&(topic, partition)) else {
             noted.remove(&(topic, partition));
@@ -39,8 +43,13 @@ impl State {
     pub(super) fn notice_group(&mut self, id: &str) {
         // While nobody can say how it is, nothing is known to have changed.
         let Some(coordinator) = self.coordinator_of(id) else { return };
-        let now =
+        let classic =
             coordinator.group(id).map(|group| ((group.state().name(), group.generation()), group.members().len()));
+        let consumers = || {
+            let group = coordinator.consumer_group(id)?;
+            Some(((group.state().name(), group.epoch()), group.members().count()))
+        };
+        let now = classic.or_else(consumers);
         let noted = self.changes.groups.get(id).copied();
         if noted == now.map(|now| now.0) {
             return;
@@ -55,6 +64,9 @@ impl State {
                 (("Dead", noted.map_or(0, |noted| noted.1)), 0)
             }
         };
+        if state == "Stable" {
+            self.note_subscribed(id);
+        }
         self.replication.news.push(Event::Group { group: id.into(), state: state.into(), generation, members });
     }
 

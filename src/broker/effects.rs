@@ -262,6 +262,7 @@ impl State {
             .append_batch(leader, timestamp, batch, AppendOrigin::Coordinator, -1)
             .map_err(|error| told_to_clients(error.code))?;
         records.iter().for_each(|record| coordinator.replay_own(record));
+        self.note_removed(records);
         self.note_write(now, topic, partition, info.last_offset);
         self.touch(Watch::Partition(topic, partition));
         Ok(())
@@ -378,7 +379,9 @@ impl State {
     /// The groups of the coordinator of a partition.
     pub(super) fn groups_at(&self, partition: PartitionIndex) -> Vec<String> {
         let ready = self.groups.seats.ready(partition);
-        ready.map_or_else(Vec::new, |coordinator| coordinator.groups().map(|(id, _)| id.to_owned()).collect())
+        let Some(coordinator) = ready else { return Vec::new() };
+        let consumers = coordinator.consumer_groups().map(|(id, _)| id.to_owned());
+        coordinator.groups().map(|(id, _)| id.to_owned()).chain(consumers).collect()
     }
 
     /// All coordinators that are ready.
@@ -396,7 +399,9 @@ impl State {
             self.finish_loading::<GroupCoordinator>(now, partition);
             while let Some((coordinator, at)) = self.coordinator_at::<GroupCoordinator>(now, partition) {
                 let Some(decision) = coordinator.handle_timeout(&at) else { break };
+                self.set_expiring(true);
                 self.carry_out_at(now, partition, decision);
+                self.set_expiring(false);
                 self.notice_groups_at(partition);
             }
         }

@@ -304,12 +304,16 @@ impl Engine {
     pub(super) fn handle(&mut self, ctx: RequestContext, request: Request) {
         let kept = coordinator_writes::writes(request.api_key()).then(|| request.clone());
         self.state.coordinator_write = None;
+        let (now, connection) = (ctx.now, ctx.connection);
+        self.note_handled(Some(connection));
         let outcome = match (api::dispatch(&mut self.state, &ctx, request), kept, self.state.coordinator_write.take()) {
             (Outcome::Reply(response), Some(request), Some(write)) => {
+                self.note_decided(now, connection, &response);
                 self.state.once_replicated(write, request, response)
             }
             (outcome, ..) => outcome,
         };
+        self.note_handled(None);
         self.settle(ctx, outcome);
     }
 
@@ -381,6 +385,7 @@ impl Engine {
 
     /// Notes that the current request will not be answered.
     pub(super) fn note_unanswered(&mut self, now: Instant, connection: ConnectionId) {
+        self.note_details(now);
         if let Some((_, request)) = self.take_current(connection) {
             self.journal.record(now, Event::NoResponse { request });
         }
@@ -393,6 +398,7 @@ impl Engine {
 
     pub(super) fn send(&mut self, now: Instant, connection: ConnectionId, api_version: i16, response: Response) {
         if self.is_awaited_by_faults(connection) {
+            self.note_decided(now, connection, &response);
             self.send_past_faults(now, connection, api_version, response);
         } else {
             self.answer(now, connection, api_version, response, None);
@@ -408,6 +414,7 @@ impl Engine {
         response: Response,
         fault: Option<BytesFault>,
     ) {
+        self.note_details(now);
         let Some((correlation_id, request)) = self.take_current(connection) else { return };
         let response = Arc::new(response);
         self.journal.record(now, Event::Response { request, response: Arc::clone(&response) });

@@ -41,20 +41,23 @@ impl Engine {
 
     /// Lets a request pass, or keeps it until it arrives.
     pub(super) fn arrive(&mut self, now: Instant, input: Input) -> Option<Input> {
-        let Input::Request { connection, body, .. } = &input else { return Some(input) };
+        let Input::Request { connection, body, header, .. } = &input else { return Some(input) };
         if !self.gate.is_disturbed {
             return Some(input);
         }
-        let Some((broker, client)) = self.ends_of(*connection, &input) else { return Some(input) };
+        let (connection, correlation_id) = (*connection, header.correlation_id);
+        let Some((broker, client)) = self.ends_of(connection, &input) else { return Some(input) };
         match self.state.replication.links.send(now, &client, &Node::Broker(broker), body.len()) {
             Transit::Arrives(at) if at > now => {
                 self.gate.sequence += 1;
                 self.gate.travelling.insert((at, self.gate.sequence), input);
+                self.note_underway(now, connection, correlation_id);
                 None
             }
             Transit::Arrives(_) => self.reach(broker, input),
             Transit::Kept => {
                 self.gate.kept_requests.push(input);
+                self.note_underway(now, connection, correlation_id);
                 None
             }
         }

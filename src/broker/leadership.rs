@@ -277,6 +277,7 @@ impl State {
             self.stop_followers(key, leader);
             self.replication.note_new(key);
         }
+        self.note_created(key);
     }
 
     /// Whether every broker runs, is taken for alive, and every link is whole.

@@ -18,6 +18,7 @@ mod configs;
 mod control;
 mod coordinator_writes;
 mod coordinators;
+mod details;
 mod effects;
 mod engine;
 mod faults;

@@ -211,7 +211,10 @@ fn restore_log(saved: SavedLog) -> Result<SavedPartition, String> {
 impl State {
     /// Makes a topic of logs that exist already.
     fn install_logs(&mut self, topic: Topic, logs: Vec<(PartitionIndex, PartitionLog)>) {
-        self.partitions.extend(logs.into_iter().map(|(index, log)| ((topic.id, index), log)));
+        for (index, log) in logs {
+            self.partitions.insert((topic.id, index), log);
+            self.note_created((topic.id, index));
+        }
         self.topics.insert(topic);
     }
 }

@@ -264,6 +264,15 @@ impl State {
         self.touched.insert(watch);
     }
 
+    /// The partitions that those who wait have to look at again.
+    pub(super) fn touched_partitions(&self) -> Vec<PartitionKey> {
+        let partitions = self.touched.iter().filter_map(|watch| match watch {
+            Watch::Partition(topic, index) => Some((*topic, *index)),
+            Watch::Ticket(_) => None,
+        });
+        partitions.collect()
+    }
+
     pub(super) fn take_touched(&mut self) -> Option<Watch> {
         self.touched.pop_first()
     }

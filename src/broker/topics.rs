@@ -397,6 +397,7 @@ impl State {
         let timestamp = self.timestamp(now);
         let compacts = self.broker_config(self.brokers.controller()).log_cleaner_enable;
         let mut changed = Vec::new();
+        let known = self.known_producers();
         for ((topic, index), log) in &mut self.partitions {
             let done = if compacts {
                 log.maintain(timestamp)
@@ -407,6 +408,7 @@ impl State {
                 changed.push(Watch::Partition(*topic, *index));
             }
         }
+        self.note_forgotten(known.unwrap_or_default());
         changed.into_iter().for_each(|watch| self.touch(watch));
     }
 }

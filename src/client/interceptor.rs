@@ -58,6 +58,11 @@ pub trait Interceptor: fmt::Debug + Send + Sync {
         let _ = (producer, group, offsets);
     }
 
+    /// A producer's transaction is to end, as its application says or because it went wrong; the coordinator is asked now.
+    fn on_transaction_ending(&self, producer: u64, commit: bool) {
+        let _ = (producer, commit);
+    }
+
     /// A producer's transaction has ended; after an error it is not known how, unless the error says so.
     fn on_transaction_end(&self, producer: u64, commit: bool, outcome: &Result<()>) {
         let _ = (producer, commit, outcome);

@@ -36,6 +36,7 @@ pub(crate) use txn::Appending;
 pub(crate) use txn::Markers;
 pub(crate) use txn::Producer;
 pub(crate) use txn::TopicPartition;
+pub(crate) use txn::Transaction;
 pub(crate) use txn::TransactionCoordinator;
 pub(crate) use txn::TransactionMetadata;
 pub(crate) use txn::TransactionRecord;

@@ -59,7 +59,7 @@ impl Event {
         match self {
             Self::Connected { .. } | Self::Disconnected { .. } => EventKind::Connection,
             Self::Request(_) => EventKind::Request,
-            Self::Response { .. } | Self::NoResponse { .. } => EventKind::Response,
+            Self::Response { .. } | Self::Decided { .. } | Self::NoResponse { .. } => EventKind::Response,
             Self::Command(_) => EventKind::Command,
             Self::Fault { .. } => EventKind::Fault,
             Self::Leader { .. }
@@ -67,7 +67,8 @@ impl Event {
             | Self::Truncated { .. }
             | Self::Broker { .. }
             | Self::HighWatermark { .. }
-            | Self::Group { .. } => EventKind::State,
+            | Self::Group { .. }
+            | Self::Detail(_) => EventKind::State,
         }
     }
 }
@@ -124,6 +125,7 @@ impl Filter {
         let request = || match &entry.event {
             Event::Request(request) => Some(request),
             Event::Response { request, .. }
+            | Event::Decided { request, .. }
             | Event::NoResponse { request }
             | Event::Fault { request: Some(request), .. } => journal.request(*request),
             _ => None,

@@ -10,6 +10,7 @@
 //! | `disconnected` | `connection`, `reason` |
 //! | `request` | `connection`, `broker`, `api`, `version`, `correlation_id`, `client_id`, `body` by field name |
 //! | `response` | `request` (its `sequence`), `api`, `version`, `body` by field name |
+//! | `decided` | `request`, `api`, `version`, `body` by field name |
 //! | `no_response` | `request` |
 //! | `fault` | `request`, `fault` (its name), `action` in words |
 //! | `command` | `text` |
@@ -19,9 +20,11 @@
 //! | `broker` | `broker`, `state` |
 //! | `high_watermark` | `topic`, `partition`, `high_watermark` |
 //! | `group` | `group`, `state`, `generation`, `members` |
+//! | `detail` | `what` (a [`Detail`]), and its fields |
 //!
 //! A request's body that cannot be read, of a version that does not exist for example, is base64 under `bytes`.
 
+use super::Detail;
 use super::Event;
 use super::Journal;
 use super::JournalLimits;
@@ -91,6 +94,12 @@ enum LineEvent {
         version: i16,
         body: Value,
     },
+    Decided {
+        request: u64,
+        api: ApiKey,
+        version: i16,
+        body: Value,
+    },
     NoResponse {
         request: u64,
     },
@@ -138,6 +147,7 @@ enum LineEvent {
         generation: i32,
         members: usize,
     },
+    Detail(Detail),
 }
 
 impl Journal {
@@ -151,6 +161,12 @@ impl Journal {
             text
         });
         lines.collect()
+    }
+
+    fn body_of(&self, request: u64, response: &Response) -> (ApiKey, i16, Value) {
+        let api = response.api_key();
+        let version = self.request(request).map_or_else(|| api.versions().max, RequestEntry::answer_version);
+        (api, version, response.to_json(version).unwrap_or_default())
     }
 
     fn line_of(&self, event: &Event) -> LineEvent {
@@ -176,16 +192,19 @@ impl Journal {
                 }
             }
             Event::Response { request, response } => {
-                let api = response.api_key();
-                let version = self.request(*request).map_or_else(|| api.versions().max, RequestEntry::answer_version);
-                let body = response.to_json(version).unwrap_or_default();
+                let (api, version, body) = self.body_of(*request, response);
                 LineEvent::Response { request: *request, api, version, body }
+            }
+            Event::Decided { request, response } => {
+                let (api, version, body) = self.body_of(*request, response);
+                LineEvent::Decided { request: *request, api, version, body }
             }
             Event::NoResponse { request } => LineEvent::NoResponse { request: *request },
             Event::Fault { request, fault, action } => {
                 LineEvent::Fault { request: *request, fault: fault.to_string(), action: action.to_string() }
             }
             Event::Command(text) => LineEvent::Command { text: text.to_string() },
+            Event::Detail(detail) => LineEvent::Detail(detail.clone()),
             Event::Leader { topic, partition, leader, leader_epoch, isr, is_clean } => LineEvent::Leader {
                 topic: topic.clone(),
                 partition: *partition,
@@ -263,7 +282,12 @@ fn event_of(line: LineEvent) -> Result<Event, String> {
             let response = Response::from_json(api, &body, version).map_err(|error| error.to_string())?;
             Event::Response { request, response: Arc::new(response) }
         }
+        LineEvent::Decided { request, api, version, body } => {
+            let response = Response::from_json(api, &body, version).map_err(|error| error.to_string())?;
+            Event::Decided { request, response: Arc::new(response) }
+        }
         LineEvent::NoResponse { request } => Event::NoResponse { request },
+        LineEvent::Detail(detail) => Event::Detail(detail),
         LineEvent::Fault { request, fault, action } => {
             Event::Fault { request, fault: fault.into(), action: action.into() }
         }

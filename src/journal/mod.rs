@@ -3,10 +3,20 @@
 //! Not here: deciding anything. The journal keeps what it is told, in order, within a bound: when one of its
 //! [limits](JournalLimits) is passed, the oldest entries go first, and [`Journal::dropped`] counts them.
 
+mod detail;
 mod filter;
 mod json_lines;
 mod render;
 
+pub use detail::AppendedHeader;
+pub use detail::Compaction;
+pub use detail::Detail;
+pub use detail::Divergence;
+pub use detail::JournalDetail;
+pub use detail::KeyedRecord;
+pub use detail::LogBounds;
+pub use detail::RemovedBy;
+pub use detail::ReplicaBounds;
 pub use filter::EventKind;
 pub use filter::Filter;
 pub use json_lines::InvalidLine;
@@ -92,6 +102,14 @@ pub enum Event {
         /// The answer.
         response: Arc<Response>,
     },
+    /// What a broker would have answered at this moment, when a fault changes, delays or loses the answer, or when it has
+    /// to wait for replication. Noted only with [`JournalDetail::Full`].
+    Decided {
+        /// The sequence number of the request's entry.
+        request: u64,
+        /// The answer, as nothing and nobody has touched it.
+        response: Arc<Response>,
+    },
     /// A request will not be answered (`acks=0`).
     NoResponse {
         /// The sequence number of the request's entry.
@@ -172,6 +190,8 @@ pub enum Event {
     },
     /// A command of the test itself, in words.
     Command(Arc<str>),
+    /// A change that is noted only with [`JournalDetail::Full`].
+    Detail(Detail),
 }
 
 /// A request as it came.
@@ -223,7 +243,7 @@ impl Journal {
             Event::Request(request) => {
                 request.body.len() + request.header.client_id.as_ref().map_or(0, |name| name.len())
             }
-            Event::Response { request, response } => {
+            Event::Response { request, response } | Event::Decided { request, response } => {
                 let records = match &**response {
                     Response::Fetch(fetch) => {
                         let partitions = fetch.responses.iter().flat_map(|topic| &topic.partitions);

@@ -14,6 +14,7 @@ impl Journal {
     /// | `connection 1 ended: …` | it ends |
     /// | `connection 1 broker 2 Fetch v17 #5 from "app" {…}` | a request: API, version, correlation id, client id, body |
     /// | `answer to 12 {…}` | the answer to the request with this number |
+    /// | `decided on 12 {…}` | what that answer was, if it was kept or changed on its way ([in full](super::JournalDetail)) |
     /// | `no answer to 12` | that request is done and has no answer (`acks=0`) |
     /// | `orders-0 leader 2 epoch 3 ISR [2, 3]` | an election; `, unclean` behind it when records may be lost |
     /// | `orders-0 ISR [2]` | another ISR |
@@ -23,6 +24,7 @@ impl Journal {
     /// | `group g Stable generation 3 members 2` | a group has another state or generation |
     /// | `fault on 12: … (name)` | a fault has hit the request with this number, and what it does |
     /// | `command: …` | a test's own hand |
+    /// | `orders-0 logs …`, `orders-0 broker 1 appended …`, `transaction t …` and others | a [`Detail`](super::Detail) ([in full](super::JournalDetail)) |
     ///
     /// Requests and answers are shown as JSON by field name; records in them are counted, not shown.
     pub fn render(&self) -> String {
@@ -50,6 +52,10 @@ impl Journal {
                     let answer = self.request(*request).map(|asked| asked.answer_json(response));
                     writeln!(text, "answer to {request} {}", answer.unwrap_or_default())
                 }
+                Event::Decided { request, response } => {
+                    let answer = self.request(*request).map(|asked| asked.answer_json(response));
+                    writeln!(text, "decided on {request} {}", answer.unwrap_or_default())
+                }
                 Event::NoResponse { request } => writeln!(text, "no answer to {request}"),
                 Event::Leader { topic, partition, leader, leader_epoch, isr, is_clean } => {
                     let unclean = if *is_clean { "" } else { ", unclean" };
@@ -71,6 +77,7 @@ impl Journal {
                 }
                 Event::Fault { request: None, fault, action } => writeln!(text, "fault: {action} ({fault})"),
                 Event::Command(command) => writeln!(text, "command: {command}"),
+                Event::Detail(detail) => writeln!(text, "{detail}"),
             }
             .expect(INFALLIBLE);
         }

@@ -6,6 +6,7 @@
 
 use super::PartitionLog;
 use super::ReplicaLog;
+use super::TracedCompaction;
 use super::segment::Segment;
 use super::segment::to_u64;
 use crate::base::BrokerMutant;
@@ -62,6 +63,7 @@ impl PartitionLog {
         let Some(cleaned) = cleanable.map(|cleanable| leader.log.clean(cleanable, now, &config)) else {
             return false;
         };
+        let traced = self.trace.is_some().then(|| (leader.log.keyed_records(), leader.last_stable_offset()));
         let leader_id = self.leader();
         // Followers whose log is the same get the same new batches, so that these are shared too.
         let same: Vec<bool> =
@@ -78,6 +80,10 @@ impl PartitionLog {
                 let own = replica.log.clean(cleanable, now, &config);
                 replica.log.replace(own);
             }
+        }
+        let after = traced.zip(self.leader_replica().map(|leader| leader.log.keyed_records()));
+        if let (Some(((before, last_stable_offset), after)), Some(trace)) = (after, &mut self.trace) {
+            trace.compactions.push(TracedCompaction { now, last_stable_offset, before, after });
         }
         true
     }

@@ -7,6 +7,7 @@ use super::AppendOrigin;
 use super::EpochEndOffset;
 use super::LogAppendInfo;
 use super::LogRead;
+use super::LogTrace;
 use super::ReadLimit;
 use super::ReplicaLog;
 use super::TimestampAndOffset;
@@ -68,6 +69,7 @@ pub struct PartitionLog {
     isr: Vec<BrokerId>,
     is_high_watermark_frozen: bool,
     pub(super) truncations: Vec<Truncation>,
+    pub(super) trace: Option<Box<LogTrace>>,
     pub(super) replicas: Vec<Replica>,
 }
 
@@ -199,6 +201,7 @@ impl PartitionLog {
             isr: Vec::new(),
             is_high_watermark_frozen: false,
             truncations: Vec::new(),
+            trace: None,
             replicas: replicas.iter().copied().map(Replica::new).collect(),
         };
         if let Some(&first) = replicas.first() {
@@ -512,6 +515,9 @@ impl PartitionLog {
         }
         let batch = Arc::new(batch);
         log.append(Arc::clone(&batch), now, &config);
+        if let Some(trace) = &mut self.trace {
+            trace.appended.push((broker, Arc::clone(&batch)));
+        }
         self.copy_to_followers(&batch, now);
         for replica in &mut self.replicas {
             replica.log.producers_mut().forget_replicated(replica.high_watermark);

@@ -109,10 +109,14 @@ impl PartitionLog {
     /// Batches that do not go on from its end, because something else happened meanwhile, are dropped.
     pub fn handle_replica_fetched(&mut self, replica: BrokerId, fetched: ReplicaFetched, now: Timestamp) {
         let config = Arc::clone(self.config());
+        let is_traced = self.trace.is_some();
         let Some(follower) = self.replica_mut(replica) else {
             return;
         };
         let from = follower.log.log_end_offset();
+        let cuts = fetched.diverging_epoch.is_some() || fetched.out_of_range.is_some();
+        let is_anew = fetched.out_of_range.is_some();
+        let own = (is_traced && cuts).then(|| follower.log.leader_epochs().entries().to_vec());
         if let Some(diverging) = fetched.diverging_epoch {
             follower.truncate_to_agree(diverging);
         } else if let Some(end) = fetched.out_of_range {
@@ -144,6 +148,9 @@ impl PartitionLog {
         let to = follower.log.log_end_offset();
         if to < from {
             self.truncations.push(Truncation { broker: replica, from, to });
+            if let Some(own) = own {
+                self.trace_divergence(replica, (own, from), is_anew);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Not here: how often it is done; the broker has `log.retention.check.interval.ms` for that.
 
+use super::DeletedSegment;
 use super::PartitionLog;
 use super::ReplicaLog;
 use crate::base::Offset;
@@ -38,8 +39,11 @@ impl PartitionLog {
         }
         let leader = self.leader();
         for replica in self.replicas.iter_mut().filter(|replica| replica.broker == leader || replica.is_replicating) {
-            replica.log.apply_retention(now, &config, replica.high_watermark);
+            let deleted = replica.log.apply_retention(now, &config, replica.high_watermark);
             replica.clamp_high_watermark();
+            if let Some(trace) = self.trace.as_mut().filter(|_| replica.broker == leader) {
+                trace.deleted.extend(deleted);
+            }
         }
         self.log_start_offset() > before
     }
@@ -51,17 +55,21 @@ impl PartitionLog {
 }
 
 impl ReplicaLog {
-    fn apply_retention(&mut self, now: Timestamp, config: &TopicConfig, high_watermark: Offset) {
+    fn apply_retention(&mut self, now: Timestamp, config: &TopicConfig, high_watermark: Offset) -> Vec<DeletedSegment> {
+        let mut deleted = Vec::new();
         while let Some(size) = self.first_segment_below(high_watermark) {
             let too_large =
                 config.retention_bytes.is_some_and(|most| self.size_in_bytes().saturating_sub(most) >= size);
             let age = now.0.saturating_sub(self.segments[0].largest_timestamp().0);
             let too_old = config.retention_ms.is_some_and(|most| age > most);
             if !too_large && !too_old {
-                return;
+                break;
             }
+            let (max_timestamp, log_bytes) = (self.segments[0].largest_timestamp(), self.size_in_bytes());
+            deleted.push(DeletedSegment { is_too_large: too_large, now, max_timestamp, log_bytes });
             self.drop_first_segment();
         }
+        deleted
     }
 
     /// The size of the first segment, if it has records and all of them are below `high_watermark`.

@@ -22,6 +22,7 @@ use crate::broker::Engine;
 use crate::broker::EngineConfig;
 use crate::broker::Release;
 use crate::config::NewTopic;
+use crate::journal::JournalDetail;
 use crate::journal::JournalLimits;
 use crate::net::Transport;
 use crate::net::memory::Network;
@@ -61,6 +62,7 @@ pub struct ClusterBuilder {
     wait_deadline: Duration,
     coordinator_load_time: Duration,
     note_high_watermarks: bool,
+    detail: JournalDetail,
     restored: Option<SavedCluster>,
     #[cfg(feature = "mutants")]
     mutant: Option<BrokerMutant>,
@@ -84,6 +86,7 @@ impl Default for ClusterBuilder {
             wait_deadline: Duration::from_secs(10),
             coordinator_load_time: Duration::ZERO,
             note_high_watermarks: false,
+            detail: JournalDetail::default(),
             restored: None,
             #[cfg(feature = "mutants")]
             mutant: None,
@@ -183,6 +186,12 @@ impl ClusterBuilder {
         self
     }
 
+    /// Sets how much is noted in the journal.
+    pub fn journal_detail(mut self, detail: JournalDetail) -> Self {
+        self.detail = detail;
+        self
+    }
+
     /// Notes every move of a high watermark in the journal as well.
     pub fn note_high_watermarks(mut self) -> Self {
         self.note_high_watermarks = true;
@@ -272,6 +281,7 @@ impl ClusterBuilder {
             engine.plant(mutant);
         }
         engine.note_high_watermarks(self.note_high_watermarks);
+        engine.set_journal_detail(self.detail);
         if !self.coordinator_load_time.is_zero() {
             let ms = u32::try_from(self.coordinator_load_time.as_millis()).unwrap_or(u32::MAX);
             engine.set_coordinator_load_time(clock.now(), ms);

@@ -33,6 +33,7 @@ mod run;
 mod simulation;
 mod stop;
 mod system;
+mod trace;
 mod watcher;
 mod white_box;
 mod workload;

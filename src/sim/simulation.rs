@@ -20,6 +20,7 @@ use crate::client::ClientBuilder;
 use crate::config::NewTopic;
 use crate::fault::FaultPlan;
 use crate::fault::PlanScope;
+use crate::journal::JournalDetail;
 use crate::journal::JournalLimits;
 use crate::server::Cluster;
 use crate::server::ClusterBuilder;
@@ -72,7 +73,7 @@ impl Simulation {
     /// Begins with one broker, no topics and one process, for at most an hour of virtual time.
     pub fn new(seed: u64) -> Self {
         let limits = JournalLimits { entries_max: 1_000_000, bytes_max: 1 << 30 };
-        let cluster = Cluster::in_memory().seed(seed).journal(limits);
+        let cluster = Cluster::in_memory().seed(seed).journal(limits).journal_detail(JournalDetail::Full);
         Self {
             seed: Seed(seed),
             name: "app".to_owned(),
@@ -123,7 +124,7 @@ impl Simulation {
     /// Sets anything else about the cluster; its seed and its transport stay.
     pub fn cluster(mut self, change: impl FnOnce(ClusterBuilder) -> ClusterBuilder) -> Self {
         let Seed(seed) = self.seed;
-        self.cluster = change(self.cluster).in_memory().seed(seed);
+        self.cluster = change(self.cluster).in_memory().seed(seed).journal_detail(JournalDetail::Full);
         self
     }
 

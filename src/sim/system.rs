@@ -11,6 +11,7 @@ use super::node::name_of;
 use super::run::Ending;
 use super::run::Run;
 use super::stop::Stop;
+use super::trace;
 use super::watcher::Ledger;
 use super::watcher::Watcher;
 use super::white_box;
@@ -266,7 +267,8 @@ impl System {
         let SystemInner { cluster, seed, ledger, processes, .. } = &*self.inner;
         let (journal, logs) = cluster.look(|engine, _| (engine.journal().clone(), white_box::final_logs(engine)));
         let mut events = ledger.take();
-        events.extend(white_box::changes(&journal));
+        let changes = trace::changes(&journal, &events, &logs);
+        events.extend(changes);
         if let Some(after) = healed {
             events.push(Event::Healed(event::Healed { t: crate::base::Instant::after_start(after) }));
         }

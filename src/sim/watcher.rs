@@ -93,6 +93,14 @@ impl Ledger {
         events.len() - 1
     }
 
+    /// Notes how a transaction's end that stands at a place has ended, and for whom.
+    fn end(&self, place: usize, process: String, end: End) {
+        if let Some(Event::EndTxn(line)) = self.lock().get_mut(place) {
+            line.process = process;
+            line.end = Some(end);
+        }
+    }
+
     /// Takes all that was noted.
     pub(super) fn take(&self) -> Vec<Event> {
         std::mem::take(&mut *self.lock())
@@ -148,6 +156,8 @@ struct State {
     open: BTreeMap<RecordName, usize>,
     /// The transactions under way, and how many each producer has begun.
     transactions: BTreeMap<u64, Option<String>>,
+    /// Where in the ledger the end of each producer's transaction stands, and whether it is to commit.
+    ending: BTreeMap<u64, (usize, bool)>,
     begun: u64,
     /// What transactions without an end have written.
     written: BTreeMap<String, Vec<(String, RecordName)>>,
@@ -208,10 +218,6 @@ impl Watcher {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn actor(&self, name: String, end: &End) -> String {
-        self.lock().actor(name, end)
     }
 
     fn producer(&self, number: u64) -> String {
@@ -312,12 +318,28 @@ impl Interceptor for Watcher {
     fn on_transaction_offsets(&self, producer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>) {
         let txn = self.lock().transactions.get(&producer).cloned().flatten();
         let end = End { t: self.ledger.now(), result: Answer::Ok, ..End::default() };
-        let process = self.actor(self.producer(producer), &end);
-        self.note_commit(process, group, txn, offsets, Some(end));
+        self.note_commit(self.producer(producer), group, txn, offsets, Some(end));
+    }
+
+    fn on_transaction_ending(&self, producer: u64, commit: bool) {
+        let mut state = self.lock();
+        if state.dead || state.ending.get(&producer).is_some_and(|(_, before)| *before == commit) {
+            return;
+        }
+        let Some(txn) = state.transactions.get(&producer).cloned().flatten() else { return };
+        let t = self.ledger.now();
+        if let Some((refused, _)) = state.ending.remove(&producer) {
+            // The other end is asked for only when this one was certainly refused.
+            self.ledger.end(refused, self.producer(producer), End { t, result: Answer::Fail, ..End::default() });
+        }
+        let process = self.producer(producer);
+        let place = self.ledger.note(Event::EndTxn(event::EndTxn { t, op: None, process, txn, commit, end: None }));
+        state.ending.insert(producer, (place, commit));
     }
 
     fn on_transaction_end(&self, producer: u64, commit: bool, outcome: &Result<()>) {
         let mut state = self.lock();
+        let asked = state.ending.remove(&producer);
         let Some(txn) = state.transactions.insert(producer, None).flatten() else { return };
         if state.dead {
             return;
@@ -327,9 +349,12 @@ impl Interceptor for Watcher {
             written.into_iter().for_each(|(topic, id)| self.ledger.acknowledged(&topic, id));
         }
         let t = self.ledger.now();
-        drop(state);
         let end = end_of(t, outcome);
-        let process = self.actor(self.producer(producer), &end);
+        if let Some((place, _)) = asked.filter(|(_, asked)| *asked == commit) {
+            let process = state.actor(self.producer(producer), &end);
+            return self.ledger.end(place, process, end);
+        }
+        let process = state.actor(self.producer(producer), &end);
         self.ledger.note(Event::EndTxn(event::EndTxn { t, op: None, process, txn, commit, end: Some(end) }));
     }
 

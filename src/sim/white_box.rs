@@ -1,6 +1,6 @@
 //! What the cluster itself knows, for the checker: its logs at the end of a run.
 //!
-//! Not here: what clients saw (`watcher`).
+//! Not here: what became of it while it ran (`trace`), and what clients saw (`watcher`).
 
 use super::watcher::name_of;
 use crate::base::Offset;
@@ -8,64 +8,12 @@ use crate::broker::Engine;
 use crate::check::Event;
 use crate::check::HEADER;
 use crate::check::event;
-use crate::check::event::FaultKind;
 use crate::check::event::Outcome;
-use crate::journal;
-use crate::journal::Journal;
 use crate::log::PartitionLog;
 use crate::log::ReplicaLog;
 use crate::wire::batch::Batch;
 use crate::wire::batch::ControlRecord;
 use crate::wire::batch::ControlType;
-use std::collections::BTreeMap;
-
-/// What became of the cluster while it ran, as its journal has it.
-pub(super) fn changes(journal: &Journal) -> Vec<Event> {
-    let mut events = Vec::new();
-    let mut epochs = BTreeMap::new();
-    // The partition whose unclean election was the last command.
-    let mut forced: Option<String> = None;
-    for entry in journal.entries() {
-        let t = entry.at;
-        let fault =
-            |kind, brokers, note: &str| Event::Fault(event::Fault { t, kind, brokers, note: Some(note.to_owned()) });
-        match &entry.event {
-            journal::Event::Leader { topic, partition, leader, leader_epoch, isr, is_clean } => {
-                let partition = format!("{topic}-{partition}");
-                // What the configuration allows is no fault of the schedule.
-                if !is_clean && forced.as_deref() == Some(&*partition) {
-                    let note = format!("unclean election of {partition}");
-                    events.push(fault(FaultKind::UncleanElection, vec![leader.0], &note));
-                }
-                epochs.insert(partition.clone(), leader_epoch.0);
-                let broker = (leader.0 >= 0).then_some(leader.0);
-                let (epoch, unclean) = (leader_epoch.0, !is_clean);
-                events.push(Event::Leader(event::Leader { t, partition: partition.clone(), broker, epoch, unclean }));
-                let brokers = isr.iter().map(|broker| broker.0).collect();
-                events.push(Event::Isr(event::Isr { t, partition, brokers }));
-            }
-            journal::Event::Isr { topic, partition, isr } => {
-                let brokers = isr.iter().map(|broker| broker.0).collect();
-                events.push(Event::Isr(event::Isr { t, partition: format!("{topic}-{partition}"), brokers }));
-            }
-            journal::Event::Broker { broker, state } if &**state == "down" => {
-                events.push(fault(FaultKind::Kill, vec![broker.0], state));
-            }
-            journal::Event::Fault { fault: name, action, .. } => {
-                events.push(fault(FaultKind::Other, Vec::new(), &format!("{name}: {action}")));
-            }
-            journal::Event::Command(text) => {
-                forced =
-                    text.strip_suffix(", unclean").and_then(|text| text.split_once(": ")).map(|(of, _)| of.to_owned());
-                let lost = text.strip_prefix("cut the power of broker ").and_then(|broker| broker.parse().ok());
-                let kind = if lost.is_some() { FaultKind::PowerLoss } else { FaultKind::Other };
-                events.push(fault(kind, lost.into_iter().collect(), text));
-            }
-            _ => {}
-        }
-    }
-    events
-}
 
 /// The logs of all topics, Kafka's own left out: first the leader's, which counts, then every replica's.
 pub(super) fn final_logs(engine: &Engine) -> Vec<Event> {

@@ -335,6 +335,7 @@ impl State {
         let log = self.partitions.get_mut(&(topic, partition)).ok_or(ErrorCode::NOT_COORDINATOR)?;
         let info =
             log.append_batch(leader, timestamp, batch, AppendOrigin::Coordinator, -1).map_err(|error| error.code)?;
+        self.note_transaction(&record.transactional_id, record.value.as_ref());
         self.touch(Watch::Partition(topic, partition));
         Ok((topic, leader, info.last_offset))
     }

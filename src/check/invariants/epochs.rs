@@ -43,7 +43,8 @@ fn leaders(facts: &Facts<'_>, findings: &mut Findings) {
                 if line.broker.is_none() {
                     continue;
                 }
-                elections += 1;
+                // The first leader of a partition is nobody's choice.
+                elections += usize::from(line.epoch > 0);
                 let before = elected.insert(&line.partition, (line.epoch, *event));
                 if let Some((epoch, earlier)) = before.filter(|(epoch, _)| *epoch >= line.epoch) {
                     findings.add(Code::TwoLeaders, || {

@@ -61,6 +61,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                         Anomaly::of(format!("{}@{}", line.partition, line.offset))
                             .at(earlier, format!("ListOffsets said that {} ends at {offset}", line.partition))
                             .at(*event, format!("after that it said {}", line.offset))
+                            .over_budget(facts.over_budget)
                     });
                 } else {
                     *highest = (line.offset, *event);

@@ -341,13 +341,18 @@ impl Core {
                 (state.identity(), state.is_implicit())
             };
             match step {
-                Step::End(outcome) => match self.coordinators.end(identity, implicit, outcome).await {
-                    Ok(renamed) => lock(&self.state).on_ended(renamed),
-                    Err(error) if gives_up && outcome == Outcome::Committed && error.is_retriable() => {
-                        lock(&self.state).on_end_forgotten(error)
+                Step::End(outcome) => {
+                    if let Some((interceptor, number)) = self.producer.interceptor() {
+                        interceptor.on_transaction_ending(number, outcome == Outcome::Committed);
                     }
-                    Err(error) => lock(&self.state).on_end_refused(error)?,
-                },
+                    match self.coordinators.end(identity, implicit, outcome).await {
+                        Ok(renamed) => lock(&self.state).on_ended(renamed),
+                        Err(error) if gives_up && outcome == Outcome::Committed && error.is_retriable() => {
+                            lock(&self.state).on_end_forgotten(error);
+                        }
+                        Err(error) => lock(&self.state).on_end_refused(error)?,
+                    }
+                }
                 Step::Renew => {
                     let renewed: ClientResult<_> =
                         self.coordinators.init_producer_id(self.timeout, Some(identity)).await;

@@ -73,7 +73,11 @@ const RACK_POWER: Scenario = Scenario {
     name: "rack-power",
     wrong: "nothing is flushed before it is acknowledged",
     schedule: "all brokers lose their power at once, and come back",
-    expect: &[(Code::Lost, Verdict::Expected), (Code::SeqHole, Verdict::Expected)],
+    expect: &[
+        (Code::Lost, Verdict::Expected),
+        (Code::SeqHole, Verdict::Expected),
+        (Code::CommittedTrunc, Verdict::Expected),
+    ],
     right: Some("`flush.messages=1`"),
     must_reach: &["acknowledged", "elections", "faults"],
     run: |side| {

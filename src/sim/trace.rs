@@ -1,0 +1,782 @@
+//! What the cluster knows of what became of it: the journal of a run, as the checker wants it told.
+//!
+//! Everything is taken from the journal after the run. What clients were told comes from answers, or from
+//! [decisions](Event::Decided) where an answer came later or never; the rest from [`Detail`]s.
+//!
+//! Where a broker says something of which a rule says that it must not lie, it is worked out here from other facts:
+//! the last stable offset from what was appended, a follower's high watermark from its leader's.
+//!
+//! Not here: the logs at the end (`white_box`), and what clients did (`watcher`).
+
+use crate::base::BrokerId;
+use crate::base::ConnectionId;
+use crate::base::Instant;
+use crate::base::Offset;
+use crate::base::PartitionIndex;
+use crate::base::ProducerId;
+use crate::base::TopicName;
+use crate::base::Uuid;
+use crate::check::RecordName;
+use crate::check::event;
+use crate::check::event::Effect;
+use crate::check::event::FaultKind;
+use crate::check::event::GroupStatus;
+use crate::check::event::Outcome;
+use crate::check::event::Removal;
+use crate::check::event::TxnStatus;
+use crate::journal::AppendedHeader;
+use crate::journal::Detail;
+use crate::journal::Divergence;
+use crate::journal::Event;
+use crate::journal::Journal;
+use crate::journal::LogBounds;
+use crate::journal::RemovedBy;
+use crate::journal::RequestEntry;
+use crate::wire::ApiKey;
+use crate::wire::Request;
+use crate::wire::Response;
+use crate::wire::batch::Batch;
+use crate::wire::codec::Decoder;
+use crate::wire::codec::Records;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+type Checked = crate::check::Event;
+type Place = (TopicName, PartitionIndex);
+
+/// Tells what a journal says of a cluster.
+///
+/// `client` is what clients did, by which transactions get their names; `logs` are the final logs.
+pub(super) fn changes(journal: &Journal, client: &[Checked], logs: &[Checked]) -> Vec<Checked> {
+    let mut trace = Trace::new(journal, Transactions::new(client, logs));
+    for entry in journal.entries() {
+        trace.t = entry.at;
+        trace.take(entry.sequence, &entry.event);
+    }
+    trace.finish();
+    trace.events
+}
+
+struct Trace<'a> {
+    journal: &'a Journal,
+    t: Instant,
+    events: Vec<Checked>,
+    partitions: BTreeMap<Place, Partition>,
+    topics: BTreeMap<Uuid, TopicName>,
+    down: BTreeSet<BrokerId>,
+    /// The partition whose unclean election was the last command.
+    forced: Option<String>,
+    /// When a request left its client that came later.
+    underway: BTreeMap<(ConnectionId, i32), Instant>,
+    /// The requests of which it is known already what was decided.
+    decided: BTreeSet<u64>,
+    /// Groups of KIP-848.
+    consumer_groups: BTreeSet<String>,
+    transactions: Transactions<'a>,
+}
+
+/// A partition as far as it has been told.
+#[derive(Default)]
+struct Partition {
+    name: String,
+    leader: Option<BrokerId>,
+    epoch: i32,
+    /// Per broker: where its log ends, and its high watermark.
+    ends: BTreeMap<BrokerId, (i64, i64)>,
+    high_watermark: Option<(i32, i64)>,
+    /// The highest that any leader has had.
+    highest: i64,
+    last_stable: Option<(i32, i64)>,
+    log_start: Option<(i32, i64)>,
+    highest_start: i64,
+    /// The last offset of a batch by its first.
+    batches: BTreeMap<i64, i64>,
+    /// Where each open transaction begins.
+    open: BTreeMap<ProducerId, i64>,
+    /// Transactions that have ended by a marker that not all replicas know as replicated: first offset, marker.
+    ended: Vec<(i64, i64)>,
+    has_transactions: bool,
+    /// Whether something was cut off, so that what is open can no longer be told from what was appended.
+    is_cut: bool,
+    /// The epoch of each producer's last accepted batch that was told.
+    accepted: BTreeMap<ProducerId, i64>,
+    /// How followers were cut back that may be cut further.
+    diverging: BTreeMap<BrokerId, event::Truncated>,
+}
+
+/// Transactions by the names that their clients gave them.
+#[derive(Default)]
+struct Transactions<'a> {
+    of_record: BTreeMap<&'a RecordName, &'a str>,
+    /// By partition and offset, for batches of transactions.
+    at: BTreeMap<(&'a str, i64), &'a str>,
+    ends: Vec<&'a event::EndTxn>,
+    commits: Vec<&'a event::Commit>,
+    ids: BTreeMap<i64, String>,
+    /// The present epoch of each producer.
+    epochs: BTreeMap<i64, i64>,
+    /// What the last end of each producer's transaction was asked for with.
+    cause: BTreeMap<i64, String>,
+    /// The offsets that each producer's transaction has in groups: group, partition, transaction.
+    pending: BTreeMap<i64, Vec<(String, String, String)>>,
+    states: BTreeMap<i64, TxnStatus>,
+}
+
+impl<'a> Transactions<'a> {
+    fn new(client: &'a [Checked], logs: &'a [Checked]) -> Self {
+        let mut transactions = Self::default();
+        for event in client {
+            match event {
+                Checked::Send(send) => {
+                    if let Some(txn) = &send.txn {
+                        transactions.of_record.insert(&send.id, txn);
+                    }
+                }
+                Checked::EndTxn(end) => transactions.ends.push(end),
+                Checked::Commit(commit) if commit.txn.is_some() => transactions.commits.push(commit),
+                _ => {}
+            }
+        }
+        for event in logs {
+            let Checked::Log(line) = event else { continue };
+            let first = line.ids.iter().flatten().next().filter(|_| line.transactional);
+            if let Some(txn) = first.and_then(|id| transactions.of_record.get(id)) {
+                transactions.at.insert((&line.partition, line.offset), txn);
+            }
+        }
+        transactions
+    }
+
+    /// The transaction for whose end a client sent a request at this moment.
+    fn ended_by(&self, client_id: &str, transactional_id: &str, sent: Instant) -> Option<&'a str> {
+        let is_of = |end: &&&event::EndTxn| {
+            let process = end.process.strip_prefix(client_id).is_some_and(|rest| rest.starts_with('/'));
+            process && end.txn.strip_prefix(transactional_id).is_some_and(|rest| rest.starts_with('@'))
+        };
+        let ends = self.ends.iter().filter(is_of).filter(|end| end.t <= sent);
+        ends.max_by_key(|end| end.t).map(|end| end.txn.as_str())
+    }
+}
+
+impl<'a> Trace<'a> {
+    fn new(journal: &'a Journal, transactions: Transactions<'a>) -> Self {
+        Self {
+            journal,
+            t: Instant::START,
+            events: Vec::new(),
+            partitions: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            down: BTreeSet::new(),
+            forced: None,
+            underway: BTreeMap::new(),
+            decided: BTreeSet::new(),
+            consumer_groups: BTreeSet::new(),
+            transactions,
+        }
+    }
+
+    fn partition(&mut self, topic: &TopicName, index: PartitionIndex) -> &mut Partition {
+        let make = || Partition { name: format!("{topic}-{index}"), ..Partition::default() };
+        self.partitions.entry((topic.clone(), index)).or_insert_with(make)
+    }
+
+    fn fault(&mut self, kind: FaultKind, brokers: Vec<i32>, note: &str) {
+        let (t, note) = (self.t, Some(note.to_owned()));
+        self.events.push(Checked::Fault(event::Fault { t, kind, brokers, note }));
+    }
+
+    fn take(&mut self, sequence: u64, entry: &Event) {
+        match entry {
+            Event::Leader { topic, partition, leader, leader_epoch, isr, is_clean } => {
+                // What the configuration allows is no fault of the schedule.
+                if !is_clean && self.forced.as_deref() == Some(&*format!("{topic}-{partition}")) {
+                    let note = format!("unclean election of {topic}-{partition}");
+                    self.fault(FaultKind::UncleanElection, vec![leader.0], &note);
+                }
+                self.leader((topic, *partition), *leader, leader_epoch.0, !is_clean, isr);
+            }
+            Event::Isr { topic, partition, isr } => self.isr(format!("{topic}-{partition}"), isr),
+            Event::Broker { broker, state } => match &**state {
+                "down" => {
+                    self.down.insert(*broker);
+                    self.fault(FaultKind::Kill, vec![broker.0], state);
+                }
+                "running" => {
+                    self.down.remove(broker);
+                }
+                _ => {}
+            },
+            Event::Fault { fault, action, .. } => {
+                self.fault(FaultKind::Other, Vec::new(), &format!("{fault}: {action}"));
+            }
+            Event::Command(text) => {
+                let forced = text.strip_suffix(", unclean").and_then(|text| text.split_once(": "));
+                self.forced = forced.map(|(partition, _)| partition.to_owned());
+                let lost = text.strip_prefix("cut the power of broker ").and_then(|broker| broker.parse().ok());
+                let kind = if lost.is_some() { FaultKind::PowerLoss } else { FaultKind::Other };
+                self.fault(kind, lost.into_iter().collect(), text);
+            }
+            Event::Group { group, state, generation, .. } => self.group(group, state, *generation),
+            Event::Request(request) if request.api == ApiKey::ConsumerGroupHeartbeat => {
+                if let Some(Request::ConsumerGroupHeartbeat(heartbeat)) = decoded(request) {
+                    self.consumer_groups.insert(heartbeat.group_id.to_string());
+                }
+            }
+            Event::Decided { request, response } if self.decided.insert(*request) => self.answered(*request, response),
+            Event::Response { request, response } if !self.decided.remove(request) => {
+                self.answered(*request, response);
+            }
+            Event::Detail(detail) => self.detail(sequence, detail),
+            _ => {}
+        }
+    }
+
+    fn leader(
+        &mut self,
+        place: (&TopicName, PartitionIndex),
+        leader: BrokerId,
+        epoch: i32,
+        unclean: bool,
+        isr: &[BrokerId],
+    ) {
+        let t = self.t;
+        let partition = self.partition(place.0, place.1);
+        partition.leader = (leader.0 >= 0).then_some(leader);
+        partition.epoch = epoch;
+        // Whoever is elected decides what is right: a follower that was not done is not wrong.
+        partition.diverging.clear();
+        let (name, broker) = (partition.name.clone(), partition.leader.map(|leader| leader.0));
+        let partition = name.clone();
+        self.events.push(Checked::Leader(event::Leader { t, partition, broker, epoch, unclean }));
+        self.isr(name, isr);
+    }
+
+    fn isr(&mut self, partition: String, isr: &[BrokerId]) {
+        let brokers = isr.iter().map(|broker| broker.0).collect();
+        self.events.push(Checked::Isr(event::Isr { t: self.t, partition, brokers }));
+    }
+
+    fn group(&mut self, group: &str, state: &str, generation: i32) {
+        let t = self.t;
+        let status = match state {
+            "Empty" => GroupStatus::Empty,
+            "Stable" => GroupStatus::Stable,
+            "Dead" => GroupStatus::Dead,
+            _ => GroupStatus::Rebalancing,
+        };
+        let generation = i64::from(generation);
+        self.events.push(Checked::GroupState(event::GroupState {
+            t,
+            group: group.to_owned(),
+            state: status,
+            generation,
+            subscribed: Vec::new(),
+        }));
+        // The members of a consumer group have epochs of their own.
+        if !self.consumer_groups.contains(group) && status != GroupStatus::Dead {
+            self.events.push(Checked::Epoch(event::Epoch { t, scope: format!("group:{group}"), value: generation }));
+        }
+    }
+
+    fn detail(&mut self, _: u64, detail: &Detail) {
+        let t = self.t;
+        match detail {
+            Detail::Created { topic, topic_id, partition, leader, leader_epoch, isr } => {
+                self.topics.insert(*topic_id, topic.clone());
+                let name = self.partition(topic, *partition).name.clone();
+                self.events.push(Checked::Created(event::Created { t, partition: name }));
+                self.leader((topic, *partition), *leader, leader_epoch.0, false, isr);
+            }
+            Detail::Deleted { topic, partition } => {
+                if let Some(Partition { name, .. }) = self.partitions.remove(&(topic.clone(), *partition)) {
+                    self.events.push(Checked::Deleted(event::Deleted { t, partition: name }));
+                }
+            }
+            Detail::Log(bounds) => self.bounds(bounds),
+            Detail::Append { topic, partition, broker, batch } if topic.is_internal() => {
+                if topic.as_str() == "__consumer_offsets" {
+                    self.settle(batch);
+                }
+                let _ = (partition, broker);
+            }
+            Detail::Append { topic, partition, broker, batch } => self.append((topic, *partition), *broker, batch),
+            Detail::Truncation(divergence) => self.truncated(divergence),
+            Detail::SegmentDeleted { topic, partition, by, now, max_timestamp, log_bytes } => {
+                let partition = self.partition(topic, *partition).name.clone();
+                let (now_ms, max_timestamp_ms) = (now.0, max_timestamp.0);
+                let log_bytes = i64::try_from(*log_bytes).unwrap_or(i64::MAX);
+                let by = removal(*by);
+                let line = event::SegmentDeleted { t, partition, by, now_ms, max_timestamp_ms, log_bytes };
+                self.events.push(Checked::SegmentDeleted(line));
+            }
+            Detail::Compacted(it) => {
+                let keyed = |records: &[crate::journal::KeyedRecord]| {
+                    let keyed = records.iter().map(|record| event::Keyed {
+                        offset: record.offset.0,
+                        key: record.key.clone(),
+                        timestamp_ms: record.timestamp.0,
+                        tombstone: record.is_tombstone,
+                    });
+                    keyed.collect()
+                };
+                let (before, after) = (keyed(&it.before), keyed(&it.after));
+                let known = self.partition(&it.topic, it.partition);
+                let lso = known.stable(known.leader).unwrap_or(it.last_stable_offset.0).min(it.last_stable_offset.0);
+                let partition = known.name.clone();
+                let line = event::Compacted { t, partition, now_ms: it.now.0, lso, before, after };
+                self.events.push(Checked::Compacted(line));
+            }
+            Detail::ProducerExpired { topic, partition, producer_id } => {
+                let partition = self.partition(topic, *partition).name.clone();
+                self.events.push(Checked::ProducerExpired(event::ProducerExpired { t, partition, pid: producer_id.0 }));
+            }
+            Detail::Transaction { transactional_id, producer_id, producer_epoch, state, request } => {
+                self.transaction(transactional_id, producer_id.0, producer_epoch.0, state, *request);
+            }
+            Detail::Subscribed { .. } => {}
+            Detail::OffsetRemoved { group, topic, partition, by } => {
+                let (group, partition, by) = (group.clone(), format!("{topic}-{partition}"), removal(*by));
+                self.events.push(Checked::CommitRemoved(event::CommitRemoved { t, group, partition, by }));
+            }
+            Detail::Underway { connection, correlation_id } => {
+                self.underway.entry((*connection, *correlation_id)).or_insert(t);
+            }
+        }
+    }
+
+    fn bounds(&mut self, bounds: &LogBounds) {
+        let t = self.t;
+        let LogBounds { topic, partition, leader, leader_epoch, last_stable_offset, replicas } = bounds;
+        let is_down = |broker: &BrokerId| self.down.contains(broker);
+        let up: Vec<_> = replicas.iter().filter(|replica| !is_down(&replica.broker)).collect();
+        let make = || Partition { name: format!("{topic}-{partition}"), ..Partition::default() };
+        let known = self.partitions.entry((topic.clone(), *partition)).or_insert_with(make);
+        let events = &mut self.events;
+        for replica in up {
+            let broker = replica.broker;
+            let (end, high_watermark) = (replica.log_end_offset.0, replica.high_watermark.0);
+            let before = known.ends.insert(broker, (end, high_watermark));
+            if before.is_none_or(|(before, _)| before != end) {
+                let partition = known.name.clone();
+                events.push(Checked::Leo(event::Leo { t, partition, broker: broker.0, offset: end }));
+                // It goes on from where it was cut back to: it has found the place.
+                if let Some(cut) = known.diverging.remove(&broker) {
+                    if end > cut.to {
+                        events.push(Checked::Truncated(cut));
+                    } else {
+                        known.diverging.insert(broker, cut);
+                    }
+                }
+            }
+            if before.is_some_and(|(before, _)| end < before) && *leader == broker {
+                known.is_cut = true;
+            }
+        }
+        let epoch = leader_epoch.0;
+        let Some(own) = replicas.iter().find(|replica| replica.broker == *leader && !self.down.contains(leader)) else {
+            return;
+        };
+        let high_watermark = own.high_watermark.0;
+        if known.high_watermark != Some((epoch, high_watermark)) {
+            known.high_watermark = Some((epoch, high_watermark));
+            known.highest = known.highest.max(high_watermark);
+            let partition = known.name.clone();
+            events.push(Checked::Hw(event::Hw { t, partition, epoch, offset: high_watermark }));
+        }
+        let stable = last_stable_offset.0;
+        // Without transactions it is the high watermark, and no second story.
+        let is_news = known.has_transactions || stable != high_watermark;
+        if is_news && known.last_stable != Some((epoch, stable)) {
+            known.last_stable = Some((epoch, stable));
+            let partition = known.name.clone();
+            events.push(Checked::Lso(event::Lso { t, partition, epoch, offset: stable }));
+        }
+        let start = own.log_start_offset.0;
+        let before = known.log_start.replace((epoch, start));
+        // Another leader may not have dropped as much yet.
+        let in_epoch = before.is_some_and(|(known, before)| known == epoch && before > start);
+        if in_epoch || start > known.highest_start {
+            known.highest_start = start;
+            let partition = known.name.clone();
+            events.push(Checked::LogStart(event::LogStart { t, partition, offset: start }));
+        }
+    }
+
+    fn append(&mut self, place: (&TopicName, PartitionIndex), broker: BrokerId, batch: &AppendedHeader) {
+        let t = self.t;
+        let make = || Partition { name: format!("{}-{}", place.0, place.1), ..Partition::default() };
+        let known = self.partitions.entry((place.0.clone(), place.1)).or_insert_with(make);
+        let (offset, pid) = (batch.base_offset.0, batch.producer_id);
+        if known.batches.last_key_value().is_some_and(|(_, last)| *last >= offset) {
+            known.is_cut = true;
+            known.batches.split_off(&offset);
+        }
+        known.batches.insert(offset, batch.last_offset.0);
+        let transactions = &self.transactions;
+        let (mut txn, mut cause) = (None, None);
+        let first = match batch.commits {
+            Some(_) => {
+                let first = known.open.remove(&pid);
+                if let Some(first) = first {
+                    known.ended.push((first, offset));
+                }
+                cause = first.and_then(|_| transactions.cause.get(&pid.0).cloned());
+                first
+            }
+            None if batch.is_transactional => {
+                known.has_transactions = true;
+                Some(*known.open.entry(pid).or_insert(offset))
+            }
+            None => None,
+        };
+        if let Some(first) = first {
+            txn = transactions.at.get(&(known.name.as_str(), first)).map(|txn| (*txn).to_owned());
+        }
+        let partition = known.name.clone();
+        let marker = batch.commits.map(outcome);
+        let (broker, epoch) = (broker.0, batch.leader_epoch.0);
+        self.events.push(Checked::Append(event::Append { t, partition, broker, epoch, offset, txn, marker, cause }));
+        if pid.0 < 0 || batch.commits.is_some() {
+            return;
+        }
+        // The same epoch again says nothing, unless it is not the producer's epoch any more.
+        let value = i64::from(batch.producer_epoch.0);
+        let is_old = transactions.epochs.get(&pid.0).is_some_and(|current| *current > value);
+        if known.accepted.insert(pid, value) != Some(value) || is_old {
+            let (scope, place) = (format!("pid:{pid}"), Some(known.name.clone()));
+            let line = event::Accepted { t, scope, value, what: Effect::Produce, place };
+            self.events.push(Checked::Accepted(line));
+        }
+    }
+
+    fn truncated(&mut self, it: &Divergence) {
+        let t = self.t;
+        let (broker, to) = (it.broker, it.to.0);
+        let epochs = |epochs: &[(crate::base::LeaderEpoch, Offset)]| {
+            epochs.iter().map(|(epoch, start)| (epoch.0, start.0)).collect::<Vec<_>>()
+        };
+        let known = self.partition(&it.topic, it.partition);
+        if known.epoch != it.leader_epoch.0 {
+            return;
+        }
+        // One that steps back more than once has not been wrong before the last step.
+        if let Some(before) = known.diverging.get_mut(&broker) {
+            before.to = to;
+            before.t = t;
+            return;
+        }
+        let cut = event::Truncated {
+            t,
+            partition: known.name.clone(),
+            broker: broker.0,
+            to,
+            own: epochs(&it.own),
+            own_end: it.own_end.0,
+            leader: epochs(&it.leader),
+            leader_end: it.leader_end.0,
+        };
+        known.diverging.insert(broker, cut);
+    }
+
+    fn transaction(&mut self, id: &str, pid: i64, epoch: i16, state: &str, request: Option<u64>) {
+        let t = self.t;
+        self.transactions.ids.insert(pid, id.to_owned());
+        let status = match state {
+            "Ongoing" => TxnStatus::Ongoing,
+            "PrepareCommit" => TxnStatus::PrepareCommit,
+            "PrepareAbort" | "PrepareEpochFence" => TxnStatus::PrepareAbort,
+            "CompleteCommit" => TxnStatus::CompleteCommit,
+            "CompleteAbort" => TxnStatus::CompleteAbort,
+            "Dead" => TxnStatus::Dead,
+            _ => TxnStatus::Empty,
+        };
+        self.transactions.states.insert(pid, status);
+        self.events.push(Checked::TxnState(event::TxnState { t, pid, state: status }));
+        match status {
+            TxnStatus::PrepareCommit | TxnStatus::PrepareAbort => {
+                self.transactions.cause.remove(&pid);
+                let Some(asked) = request.and_then(|request| self.journal.request(request).zip(Some(request))) else {
+                    return;
+                };
+                let (entry, number) = asked;
+                let Some(Request::EndTxn(end)) = decoded(entry) else { return };
+                let (scope, place) = (format!("pid:{pid}"), Some(format!("txn:{id}")));
+                let value = i64::from(end.producer_epoch);
+                let line = event::Accepted { t, scope, value, what: Effect::EndTxn, place };
+                self.events.push(Checked::Accepted(line));
+                let came = self.arrival(number);
+                let sent = self.underway.get(&(entry.connection, entry.header.correlation_id)).copied();
+                let client_id = entry.header.client_id.as_deref().unwrap_or_default();
+                if let Some(txn) = self.transactions.ended_by(client_id, id, sent.unwrap_or(came)) {
+                    self.transactions.cause.insert(pid, txn.to_owned());
+                }
+            }
+            TxnStatus::CompleteCommit | TxnStatus::CompleteAbort => self.raise(pid, epoch.into()),
+            _ => {}
+        }
+    }
+
+    /// When a request came, which may be long before it was handled.
+    fn arrival(&self, request: u64) -> Instant {
+        let mut entries = self.journal.entries();
+        let first = entries.len().min(usize::try_from(request - self.journal.dropped()).unwrap_or(0));
+        entries.nth(first).filter(|entry| entry.sequence == request).map_or(self.t, |entry| entry.at)
+    }
+
+    /// A producer has a new epoch: whoever has an older one is too late.
+    fn raise(&mut self, pid: i64, epoch: i64) {
+        let current = self.transactions.epochs.entry(pid).or_insert(-1);
+        if *current < epoch {
+            *current = epoch;
+            self.events.push(Checked::Epoch(event::Epoch { t: self.t, scope: format!("pid:{pid}"), value: epoch }));
+        }
+    }
+
+    /// A marker has come to the groups: the offsets of its transaction are committed, or forgotten.
+    fn settle(&mut self, marker: &AppendedHeader) {
+        let Some(commits) = marker.commits else { return };
+        let settled = self.transactions.pending.remove(&marker.producer_id.0).unwrap_or_default();
+        for (group, partition, txn) in settled {
+            let (t, outcome) = (self.t, outcome(commits));
+            self.events.push(Checked::Settled(event::Settled { t, txn, group, partition, outcome }));
+        }
+    }
+
+    fn finish(&mut self) {
+        let cut: Vec<event::Truncated> =
+            self.partitions.values_mut().flat_map(|known| std::mem::take(&mut known.diverging).into_values()).collect();
+        let t = self.t;
+        self.events.extend(cut.into_iter().map(|cut| Checked::Truncated(event::Truncated { t, ..cut })));
+        // What its coordinator takes for done and no marker has reached was dropped.
+        for (pid, pending) in std::mem::take(&mut self.transactions.pending) {
+            let state = self.transactions.states.get(&pid);
+            if !matches!(state, Some(TxnStatus::CompleteCommit | TxnStatus::CompleteAbort | TxnStatus::Empty)) {
+                continue;
+            }
+            for (group, partition, txn) in pending {
+                let outcome = Outcome::Abort;
+                self.events.push(Checked::Settled(event::Settled { t, txn, group, partition, outcome }));
+            }
+        }
+    }
+
+    /// What was decided on a request.
+    fn answered(&mut self, request: u64, response: &Response) {
+        let Some(entry) = self.journal.request(request) else { return };
+        match response {
+            Response::Produce(response) => {
+                let Some(Request::Produce(asked)) = decoded(entry) else { return };
+                if asked.acks != -1 {
+                    return;
+                }
+                for topic in &response.responses {
+                    let Some(name) = self.topic(&topic.name, topic.topic_id) else { continue };
+                    for row in topic.partition_responses.iter().filter(|row| row.error_code == 0) {
+                        let t = self.t;
+                        let known = self.partition(&name, PartitionIndex(row.index));
+                        let Some(last) = known.batches.get(&row.base_offset) else { continue };
+                        let (partition, offset) = (known.name.clone(), *last);
+                        self.events.push(Checked::Acked(event::Acked { t, partition, offset }));
+                    }
+                }
+            }
+            Response::Fetch(response) => {
+                let has_records =
+                    |records: &Option<Records>| records.as_ref().is_some_and(|records| !records.is_empty());
+                let rows =
+                    response.responses.iter().flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)));
+                let mut rows = rows.filter(|(_, row)| has_records(&row.records)).peekable();
+                if rows.peek().is_none() {
+                    return;
+                }
+                let Some(Request::Fetch(asked)) = decoded(entry) else { return };
+                let broker = entry.broker;
+                for (topic, row) in rows {
+                    let Some(name) = self.topic(&topic.topic, topic.topic_id) else { continue };
+                    let index = PartitionIndex(row.partition_index);
+                    let wanted = asked.topics.iter().filter(|wanted| match topic.topic.is_empty() {
+                        true => wanted.topic_id == topic.topic_id,
+                        false => wanted.topic == topic.topic,
+                    });
+                    let mut wanted = wanted.flat_map(|wanted| &wanted.partitions);
+                    let wanted = wanted.find(|wanted| wanted.partition == index.0);
+                    let request_epoch = wanted.map(|wanted| wanted.current_leader_epoch).filter(|epoch| *epoch >= 0);
+                    let Some(last) = row.records.as_ref().and_then(last_offset) else { continue };
+                    self.served(
+                        (&name, index),
+                        broker,
+                        asked.isolation_level == 1,
+                        request_epoch,
+                        (last, row.last_stable_offset),
+                    );
+                }
+            }
+            Response::ListOffsets(response) => {
+                let Some(Request::ListOffsets(asked)) = decoded(entry) else { return };
+                if asked.isolation_level != 0 || asked.replica_id >= 0 {
+                    return;
+                }
+                for topic in &response.topics {
+                    let wanted = asked.topics.iter().filter(|wanted| wanted.name == topic.name);
+                    let wanted: Vec<_> = wanted.flat_map(|wanted| &wanted.partitions).collect();
+                    for row in topic.partitions.iter().filter(|row| row.error_code == 0 && row.offset >= 0) {
+                        let latest =
+                            wanted.iter().any(|it| it.partition_index == row.partition_index && it.timestamp == -1);
+                        if latest {
+                            let partition = format!("{}-{}", topic.name, row.partition_index);
+                            let (t, offset) = (self.t, row.offset);
+                            self.events.push(Checked::Listed(event::Listed { t, partition, offset }));
+                        }
+                    }
+                }
+            }
+            Response::InitProducerId(response) if response.error_code == 0 => {
+                let Some(Request::InitProducerId(asked)) = decoded(entry) else { return };
+                if asked.transactional_id.is_some() {
+                    self.raise(response.producer_id, response.producer_epoch.into());
+                }
+            }
+            Response::ConsumerGroupHeartbeat(response) if response.error_code == 0 && response.member_epoch > 0 => {
+                let Some(Request::ConsumerGroupHeartbeat(asked)) = decoded(entry) else { return };
+                let member = response.member_id.as_deref().unwrap_or(&asked.member_id);
+                let (t, scope) = (self.t, format!("group:{}/{member}", asked.group_id));
+                self.events.push(Checked::Epoch(event::Epoch { t, scope, value: response.member_epoch.into() }));
+            }
+            Response::OffsetCommit(response) => {
+                let Some(Request::OffsetCommit(asked)) = decoded(entry) else { return };
+                let mut rows = response.topics.iter().flat_map(|topic| &topic.partitions);
+                let generation = asked.generation_id_or_member_epoch;
+                if generation >= 0 && rows.any(|row| row.error_code == 0) {
+                    self.accept_commit(&asked.group_id, &asked.member_id, generation, Effect::Commit);
+                }
+            }
+            Response::TxnOffsetCommit(response) => {
+                let Some(Request::TxnOffsetCommit(asked)) = decoded(entry) else { return };
+                let rows =
+                    response.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)));
+                let accepted: Vec<String> = rows
+                    .filter(|(_, row)| row.error_code == 0)
+                    .map(|(topic, row)| format!("{}-{}", topic.name, row.partition_index))
+                    .collect();
+                if accepted.is_empty() {
+                    return;
+                }
+                let (pid, t) = (asked.producer_id, self.t);
+                if asked.generation_id >= 0 {
+                    self.accept_commit(&asked.group_id, &asked.member_id, asked.generation_id, Effect::TxnCommit);
+                }
+                let (scope, value) = (format!("pid:{pid}"), i64::from(asked.producer_epoch));
+                let place = Some(format!("group:{}", asked.group_id));
+                let line = event::Accepted { t, scope, value, what: Effect::TxnCommit, place };
+                self.events.push(Checked::Accepted(line));
+                self.expect_settled(entry, &asked.transactional_id, &asked.group_id, pid, accepted);
+            }
+            _ => {}
+        }
+    }
+
+    fn accept_commit(&mut self, group: &str, member: &str, generation: i32, what: Effect) {
+        let is_consumer = self.consumer_groups.contains(group);
+        let scope = if is_consumer { format!("group:{group}/{member}") } else { format!("group:{group}") };
+        let line = event::Accepted { t: self.t, scope, value: generation.into(), what, place: None };
+        self.events.push(Checked::Accepted(line));
+    }
+
+    /// Offsets wait for the end of their transaction.
+    fn expect_settled(&mut self, entry: &RequestEntry, id: &str, group: &str, pid: i64, partitions: Vec<String>) {
+        // The client notes a commit when it is told, which is now or later.
+        let client_id = entry.header.client_id.as_deref().unwrap_or_default();
+        let of_client = |commit: &&&event::Commit| {
+            let process = commit.process.strip_prefix(client_id).is_some_and(|rest| rest.starts_with('/'));
+            let txn = commit.txn.as_deref().and_then(|txn| txn.strip_prefix(id));
+            process && commit.group == group && txn.is_some_and(|rest| rest.starts_with('@'))
+        };
+        let told = |commit: &event::Commit| commit.end.as_ref().map_or(commit.t, |end| end.t);
+        let commits = self.transactions.commits.iter().filter(of_client).filter(|commit| told(commit) >= self.t);
+        let Some(txn) = commits.min_by_key(|commit| told(commit)).and_then(|commit| commit.txn.clone()) else { return };
+        let pending = self.transactions.pending.entry(pid).or_default();
+        for partition in partitions {
+            let row = (group.to_owned(), partition, txn.clone());
+            if !pending.contains(&row) {
+                pending.push(row);
+            }
+        }
+    }
+
+    fn served(
+        &mut self,
+        place: (&TopicName, PartitionIndex),
+        broker: BrokerId,
+        read_committed: bool,
+        request_epoch: Option<i32>,
+        (last, told): (i64, i64),
+    ) {
+        let t = self.t;
+        let known = self.partition(place.0, place.1);
+        let follower = known.leader != Some(broker);
+        let own = known.ends.get(&broker).map_or(known.highest, |(_, high_watermark)| *high_watermark);
+        // A follower knows of no more than a leader has known.
+        let hw = if follower { own.min(known.highest) } else { own };
+        let told = if told >= 0 { told } else { hw };
+        let lso = known.stable(Some(broker)).unwrap_or(told).min(told);
+        let (partition, epoch) = (known.name.clone(), Some(known.epoch));
+        self.events.push(Checked::Served(event::Served {
+            t,
+            partition,
+            broker: broker.0,
+            follower,
+            read_committed,
+            last,
+            hw,
+            lso,
+            epoch,
+            request_epoch,
+        }));
+    }
+
+    fn topic(&self, name: &str, id: Uuid) -> Option<TopicName> {
+        let topic = if name.is_empty() { self.topics.get(&id).cloned() } else { TopicName::new(name).ok() };
+        topic.filter(|topic| !topic.is_internal())
+    }
+}
+
+impl Partition {
+    /// Up to where a reader of committed transactions may see at a broker, by what was appended; `None` when something
+    /// was cut off since.
+    ///
+    /// A transaction that has ended stays unstable until its marker is known to be replicated.
+    fn stable(&mut self, broker: Option<BrokerId>) -> Option<i64> {
+        if self.is_cut {
+            return None;
+        }
+        let lowest = self.ends.values().map(|(_, high_watermark)| *high_watermark).min().unwrap_or(0);
+        self.ended.retain(|(_, marker)| *marker >= lowest);
+        let (_, own) = *self.ends.get(&broker?)?;
+        let open = self.open.values().min().copied();
+        let ended = self.ended.iter().filter(|(_, marker)| *marker >= own).map(|(first, _)| *first).min();
+        Some([Some(own), open, ended].into_iter().flatten().min().unwrap_or(own))
+    }
+}
+
+fn outcome(commits: bool) -> Outcome {
+    if commits { Outcome::Commit } else { Outcome::Abort }
+}
+
+fn removal(by: RemovedBy) -> Removal {
+    match by {
+        RemovedBy::Expiry => Removal::Expiry,
+        RemovedBy::Size => Removal::Size,
+        RemovedBy::Request => Removal::Request,
+    }
+}
+
+fn decoded(entry: &RequestEntry) -> Option<Request> {
+    let version = entry.header.api_version;
+    Request::decode_prefix(&mut Decoder::new(entry.body.clone(), false), entry.api, version).ok()
+}
+
+/// The last offset of what was handed out.
+fn last_offset(records: &Records) -> Option<i64> {
+    let batches = records.slices().iter().flat_map(|slice| Batch::split(slice).ignoring_partial_tail());
+    batches.filter_map(Result::ok).last().map(|batch| batch.header.last_offset().0)
+}
