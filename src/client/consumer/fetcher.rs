@@ -347,9 +347,8 @@ impl Fetcher {
         let mut refresh = false;
         let mut waker = None;
         let mutants = self.router.settings.mutants;
-        let misread = |code| {
-            code == ErrorCode::NOT_LEADER_OR_FOLLOWER && mutants.has(ClientMutant::NotLeaderIsOutOfRange)
-        };
+        let misread =
+            |code| code == ErrorCode::NOT_LEADER_OR_FOLLOWER && mutants.has(ClientMutant::NotLeaderIsOutOfRange);
         {
             let shared = Arc::clone(&self.shared);
             let mut state = lock(&shared.state);

@@ -343,7 +343,9 @@ impl Core {
             match step {
                 Step::End(outcome) => match self.coordinators.end(identity, implicit, outcome).await {
                     Ok(renamed) => lock(&self.state).on_ended(renamed),
-                    Err(error) if gives_up && outcome == Outcome::Committed && error.is_retriable() => lock(&self.state).on_end_forgotten(error),
+                    Err(error) if gives_up && outcome == Outcome::Committed && error.is_retriable() => {
+                        lock(&self.state).on_end_forgotten(error)
+                    }
                     Err(error) => lock(&self.state).on_end_refused(error)?,
                 },
                 Step::Renew => {
