@@ -152,6 +152,9 @@ pub(super) struct Watcher {
 struct State {
     /// How many records each producer has sent.
     sent: BTreeMap<u64, u64>,
+    /// How many sends of each producer have an unknown outcome: after each it acts under another name, as a process
+    /// does of which nobody knows what it still does.
+    lives: BTreeMap<u64, u32>,
     /// Where in the ledger a send without an outcome stands.
     open: BTreeMap<RecordName, usize>,
     /// The transactions under way, and how many each producer has begun.
@@ -253,7 +256,7 @@ impl Interceptor for Watcher {
         let place = self.ledger.note(Event::Send(event::Send {
             t: self.ledger.now(),
             op: None,
-            process: None,
+            process: state.lives.get(&producer).map(|life| format!("{}.{life}", self.producer(producer))),
             id: id.clone(),
             to: partition.to_string(),
             key: record.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned()),
@@ -267,7 +270,7 @@ impl Interceptor for Watcher {
         state.open.insert(id, place);
     }
 
-    fn on_acknowledgement(&self, _: u64, record: &ProducerRecord, outcome: &Result<RecordMetadata>) {
+    fn on_acknowledgement(&self, producer: u64, record: &ProducerRecord, outcome: &Result<RecordMetadata>) {
         let mut state = self.lock();
         let id = record.headers.iter().find(|header| header.key == HEADER);
         let id = id.and_then(|header| name_of(header.value.as_deref()?));
@@ -286,6 +289,9 @@ impl Interceptor for Watcher {
             Err(error) => {
                 let may_be = !matches!(error, Error::NotDelivered { may_be_in_log: false, .. });
                 end.result = if may_be { Answer::Info } else { Answer::Fail };
+                if may_be {
+                    *state.lives.entry(producer).or_default() += 1;
+                }
                 end.error = Some(error.to_string());
             }
         }

@@ -4,6 +4,7 @@
 //! transaction whose commit was not confirmed to anybody.
 
 use crate::check::code::Code;
+use crate::check::facts::ClientOutcome;
 use crate::check::facts::Facts;
 use crate::check::facts::Opened;
 use crate::check::facts::flag;
@@ -28,7 +29,10 @@ impl<'a> Exemptions<'a> {
         let (facts, history) = (self.facts, self.facts.history);
         let row = &history.sends[send as usize];
         let order = facts.order(row.partition);
-        let unconfirmed = || history.send_txn(send).is_some_and(|txn| !facts.txns[txn as usize].must());
+        let unconfirmed = || {
+            let txn = history.send_txn(send).map(|txn| &facts.txns[txn as usize]);
+            txn.is_some_and(|txn| !txn.must() || txn.client_outcome() == ClientOutcome::Aborted)
+        };
         let superseded = || {
             let last = history.send_key(send).map(|key| self.superseded.get(&(row.partition, key)));
             last.is_none_or(|last| last.is_some_and(|last| *last > row.offset))

@@ -34,7 +34,7 @@ pub(super) fn check(m: &Model, found: &mut Violations) {
 pub(super) fn exempt(m: &Model, send: &Send) -> bool {
     let start = m.log_start(&send.p);
     let deleted = m.events.iter().any(|event| matches!(event, Event::Deleted(line) if line.partition == send.p));
-    let unconfirmed = send.txn.as_ref().is_some_and(|txn| !m.must(txn));
+    let unconfirmed = send.txn.as_ref().is_some_and(|txn| !m.must(txn) || m.told_aborted(txn));
     let trimmed = send.off < start && (send.off >= 0 || start > 0);
     let newer = m
         .order(&send.p)

@@ -8,6 +8,7 @@
 //! has its number and its name. The table in the guide is written from them:
 //! `UPDATE_GUIDE=1 cargo test --test sim the_guide`.
 
+mod broker_mutants;
 mod consumers;
 mod network;
 mod producers;
@@ -21,8 +22,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// All rows, by file.
-const GALLERY: &[&[&Scenario]] =
-    &[producers::SCENARIOS, consumers::SCENARIOS, network::SCENARIOS, replication::SCENARIOS, transactions::SCENARIOS];
+const GALLERY: &[&[&Scenario]] = &[
+    producers::SCENARIOS,
+    consumers::SCENARIOS,
+    network::SCENARIOS,
+    replication::SCENARIOS,
+    transactions::SCENARIOS,
+    broker_mutants::SCENARIOS,
+];
 
 /// One row of the gallery.
 pub(crate) struct Scenario {
