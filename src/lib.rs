@@ -42,6 +42,7 @@
 //! | [`journal`] | what happened, as data; [`Cluster::expect`] says what has to |
 //! | `sim` (feature `sim`) | an application's processes, a cluster, faults and the checker in virtual time, from one seed |
 //! | `check` (feature `check`) | histories and the checker: what was lost, doubled, reordered or seen too early, with its witness |
+//! | `strategy` (feature `proptest`) | strategies for property tests; a plan of faults shrinks to few of them |
 //! | [`wire`], [`net`] | messages, record batches, frames; byte streams over TCP or in memory |
 //! | [`base`] | identifiers, time, chance and error codes |
 //!
@@ -54,7 +55,7 @@
 //! | `sim` | whole systems in virtual time: `sim`; brings the clock of Tokio that can be paused |
 //! | `toml` | fault plans in TOML; in JSON they need no feature |
 //! | `zstd-c` | zstd by the C library |
-//! | `proptest` | strategies for messages |
+//! | `proptest` | strategies for records, requests, plans of faults and histories: `strategy` |
 //! | `cli` | the program `rehearsal`: a cluster for tests in other languages |
 
 pub mod base;
@@ -73,6 +74,8 @@ pub mod net;
 pub mod server;
 #[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(feature = "proptest")]
+pub mod strategy;
 pub mod wire;
 
 pub use base::ErrorCode;
