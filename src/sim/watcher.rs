@@ -2,6 +2,8 @@
 //!
 //! Not here: what the cluster knows (`white_box`), and judging (`check`).
 
+use super::ledger::Fate;
+use super::ledger::Ledger;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::Offset;
@@ -23,7 +25,6 @@ use crate::client::RecordMetadata;
 use crate::client::Result;
 use crate::client::TopicPartition;
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -32,82 +33,6 @@ use std::sync::PoisonError;
 
 /// The header in which an output says which input it was made from: `orders-0@17`.
 pub(super) const SOURCE_HEADER: &str = "kf-src";
-
-/// What all processes of a run have done so far.
-#[derive(Debug)]
-pub(super) struct Ledger {
-    started: tokio::time::Instant,
-    events: Mutex<Vec<Event>>,
-    unsettled: Mutex<Unsettled>,
-}
-
-/// What has to come to an end before a run is over.
-#[derive(Debug, Default)]
-struct Unsettled {
-    /// Sends without an outcome.
-    pending: usize,
-    /// Acknowledged records by topic that have reached no reader; of transactions, once they are committed.
-    unseen: BTreeMap<String, BTreeSet<RecordName>>,
-    /// Topics that somebody reads.
-    read: BTreeSet<String>,
-}
-
-impl Ledger {
-    pub(super) fn new(started: tokio::time::Instant) -> Arc<Self> {
-        Arc::new(Self { started, events: Mutex::default(), unsettled: Mutex::default() })
-    }
-
-    /// The time since the cluster's start.
-    pub(super) fn now(&self) -> Instant {
-        Instant::after_start(self.started.elapsed())
-    }
-
-    /// Notes an event, and gives its place.
-    pub(super) fn note(&self, event: Event) -> usize {
-        let mut events = self.lock();
-        events.push(event);
-        events.len() - 1
-    }
-
-    /// Takes all that was noted.
-    pub(super) fn take(&self) -> Vec<Event> {
-        std::mem::take(&mut *self.lock())
-    }
-
-    /// How many sends of living processes have no outcome yet.
-    pub(super) fn pending(&self) -> usize {
-        self.unsettled().pending
-    }
-
-    /// How many acknowledged records have reached nobody, of topics that somebody reads.
-    pub(super) fn unseen(&self) -> usize {
-        let unsettled = self.unsettled();
-        unsettled.read.iter().filter_map(|topic| unsettled.unseen.get(topic)).map(BTreeSet::len).sum()
-    }
-
-    /// Somebody reads a topic.
-    pub(super) fn expect_readers(&self, topic: &str) {
-        self.unsettled().read.insert(topic.to_owned());
-    }
-
-    fn acknowledged(&self, topic: &str, id: RecordName) {
-        self.unsettled().unseen.entry(topic.to_owned()).or_default().insert(id);
-    }
-
-    fn delivered(&self, topic: &str, id: &RecordName) {
-        if let Some(unseen) = self.unsettled().unseen.get_mut(topic) {
-            unseen.remove(id);
-        }
-    }
-
-    fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
-        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Watches one process in one of its lives.
 pub(super) struct Watcher {
@@ -126,9 +51,17 @@ struct State {
     transactions: BTreeMap<u64, Option<String>>,
     begun: u64,
     /// What transactions without an end have written.
-    written: BTreeMap<String, Vec<(String, RecordName)>>,
+    written: BTreeMap<String, Vec<Written>>,
     /// After a crash nobody learns anything any more.
     dead: bool,
+}
+
+/// A record that a transaction has written.
+struct Written {
+    topic: String,
+    at: event::Source,
+    id: RecordName,
+    source: Option<event::Source>,
 }
 
 impl Watcher {
@@ -140,7 +73,7 @@ impl Watcher {
     pub(super) fn crash(&self) {
         let mut state = self.lock();
         state.dead = true;
-        self.ledger.unsettled().pending -= state.open.len();
+        self.ledger.forget_pending(state.open.len());
         drop(state);
         let t = self.ledger.now();
         self.ledger.note(Event::Crashed(event::Crashed { t, process: self.process.clone() }));
@@ -198,7 +131,7 @@ impl Interceptor for Watcher {
             acks0: false,
             end: None,
         }));
-        self.ledger.unsettled().pending += 1;
+        self.ledger.add_pending();
         state.open.insert(id, place);
     }
 
@@ -211,7 +144,7 @@ impl Interceptor for Watcher {
         if state.dead {
             return;
         }
-        self.ledger.unsettled().pending -= 1;
+        self.ledger.forget_pending(1);
         let mut end = End { t: self.ledger.now(), ..End::default() };
         match outcome {
             Ok(written) => {
@@ -225,15 +158,19 @@ impl Interceptor for Watcher {
             }
         }
         let is_written = end.result == Answer::Ok && end.offset.is_some();
-        let mut txn = None;
-        if let Some(Event::Send(send)) = self.ledger.lock().get_mut(place) {
+        let offset = end.offset.unwrap_or_default();
+        let (mut txn, mut written) = (None, None);
+        self.ledger.amend(place, |event| {
+            let Event::Send(send) = event else { return };
             send.acks0 = end.result == Answer::Ok && end.offset.is_none();
             send.end = Some(end);
             txn.clone_from(&send.txn);
-        }
-        match txn {
-            Some(txn) if is_written => state.written.entry(txn).or_default().push((record.topic.to_string(), id)),
-            None if is_written => self.ledger.acknowledged(&record.topic, id),
+            let at = event::Source { partition: send.to.clone(), offset };
+            written = Some(Written { topic: record.topic.to_string(), at, id, source: send.source.clone() });
+        });
+        match (txn, written.filter(|_| is_written)) {
+            (Some(txn), Some(written)) => state.written.entry(txn).or_default().push(written),
+            (None, Some(written)) => self.settled(written),
             _ => {}
         }
     }
@@ -259,7 +196,7 @@ impl Interceptor for Watcher {
         }
         let written = state.written.remove(&txn).unwrap_or_default();
         if commit && outcome.is_ok() {
-            written.into_iter().for_each(|(topic, id)| self.ledger.acknowledged(&topic, id));
+            written.into_iter().for_each(|written| self.settled(written));
         }
         let t = self.ledger.now();
         let (process, end) = (self.producer(producer), Some(end_of(t, outcome)));
@@ -272,8 +209,9 @@ impl Interceptor for Watcher {
         }
         let id = record.headers.iter().find(|header| header.key == HEADER);
         let id = id.and_then(|header| name_of(header.value.as_deref()?));
+        self.ledger.expect(Fate::Delivered, record.topic.as_str());
         if let Some(id) = &id {
-            self.ledger.delivered(record.topic.as_str(), id);
+            self.ledger.settle(Fate::Delivered, record.topic.as_str(), id);
         }
         let delivered = Delivered::Hashed(record.offset.0, id, hash(record.key.as_deref(), record.value.as_deref()));
         let t = self.ledger.now();
@@ -301,6 +239,9 @@ impl Interceptor for Watcher {
         if self.lock().dead {
             return;
         }
+        for partition in partitions {
+            self.ledger.expect(Fate::Delivered, partition.topic.as_str());
+        }
         self.ledger.note(Event::Assigned(event::Assigned {
             t: self.ledger.now(),
             process: self.consumer(consumer),
@@ -324,6 +265,14 @@ impl Interceptor for Watcher {
 }
 
 impl Watcher {
+    /// A record is where it is for good.
+    fn settled(&self, written: Written) {
+        self.ledger.acknowledged(&written.topic, written.at, &written.id);
+        if let Some(source) = written.source {
+            self.ledger.copied(source);
+        }
+    }
+
     fn note_commit(
         &self,
         process: String,

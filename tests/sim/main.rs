@@ -3,3 +3,4 @@
 //! Not here: what one request does (`tests/it`).
 
 mod core;
+mod workloads;
