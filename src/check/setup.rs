@@ -166,6 +166,15 @@ impl Default for TopicSetup {
     }
 }
 
+impl TopicSetup {
+    /// Whether a record may be gone before anybody has read it, in a test's time.
+    #[cfg(feature = "sim")]
+    pub(crate) fn is_fleeting(&self) -> bool {
+        let lasting = Self::default();
+        self.compacted || self.retention_ms != lasting.retention_ms || self.retention_bytes >= 0
+    }
+}
+
 impl Setup {
     /// Everything set so that exactly-once holds: the configuration that [`Contract::exactly_once`] needs.
     pub fn exactly_once() -> Self {

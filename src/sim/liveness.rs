@@ -91,10 +91,7 @@ fn unmet(system: &System) -> Vec<String> {
     if pending > 0 {
         unmet.push(format!("{pending} sends have no answer"));
     }
-    let unseen = system.ledger().unseen();
-    if unseen > 0 {
-        unmet.push(format!("{unseen} acknowledged records have reached no reader"));
-    }
+    unmet.extend(system.ledger().waiting());
     unmet
 }
 

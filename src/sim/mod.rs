@@ -27,6 +27,7 @@
 mod error;
 mod file;
 mod fnv;
+mod ledger;
 mod liveness;
 mod node;
 mod run;

@@ -1,7 +1,9 @@
 //! A process of the application under simulation.
 
+use super::ledger::Fate;
+use super::ledger::Ledger;
 use super::stop::Stop;
-use super::watcher::Ledger;
+use super::watcher::SOURCE_HEADER;
 use super::watcher::Watcher;
 use super::watcher::name_of as id_of;
 use crate::base::Rng;
@@ -11,6 +13,7 @@ use crate::check::HEADER;
 use crate::check::event::Processed;
 use crate::client::Client;
 use crate::client::ConsumerRecord;
+use crate::client::ProducerRecord;
 use crate::net::Endpoint;
 use std::sync::Arc;
 
@@ -70,6 +73,7 @@ impl Node {
         if self.inner.watcher.is_dead() {
             return;
         }
+        self.inner.ledger.settle(Fate::Processed, record.topic.as_str(), &id);
         let t = self.inner.ledger.now();
         let (process, group) = (self.name(), group.to_owned());
         self.inner.ledger.note(Event::Processed(Processed { t, process, group, id }));
@@ -104,9 +108,32 @@ impl Node {
         self.inner.stop.wait(self.inner.index).await;
     }
 
+    /// Waits until this process is to end: the run is over, or a plan has asked it to.
+    ///
+    /// As [`Node::stopped`] for those who have something to do still: the run is not over before they have done it.
+    pub async fn asked_to_stop(&self) {
+        self.inner.stop.wait_busily().await;
+    }
+
+    /// Marks a record as made from another one, so that the checker knows whether each input has its outputs: by the
+    /// header `kf-src`.
+    pub fn made_from(&self, output: ProducerRecord, input: &ConsumerRecord) -> ProducerRecord {
+        output.header(SOURCE_HEADER, format!("{}-{}@{}", input.topic, input.partition, input.offset))
+    }
+
     /// Says that this process reads a topic: what is acknowledged there is to reach somebody before the run is over.
     pub(super) fn reads(&self, topic: &str) {
-        self.inner.ledger.expect_readers(topic);
+        self.inner.ledger.expect(Fate::Delivered, topic);
+    }
+
+    /// Says that this process processes a topic's records.
+    pub(super) fn processes(&self, topic: &str) {
+        self.inner.ledger.expect(Fate::Processed, topic);
+    }
+
+    /// Says that this process makes something from each record of a topic.
+    pub(super) fn copies(&self, topic: &str) {
+        self.inner.ledger.expect(Fate::Copied, topic);
     }
 
     /// Chance for this process, under a name: the same values in every run with the same seed.

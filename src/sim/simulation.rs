@@ -207,7 +207,11 @@ impl Simulation {
         let workload = file.workload.clone();
         let simulation = match workload.kind {
             super::WorkloadKind::App => self,
-            _ => self.processes(workload.processes()).app(move |node| workload.clone().run(node)),
+            _ => {
+                let config = workload.config.clone();
+                let simulation = self.client(move |builder, _| config.client(builder));
+                simulation.processes(workload.processes()).app(move |node| workload.clone().run(node))
+            }
         };
         Self { workload: Some(file), ..simulation }
     }
@@ -226,7 +230,9 @@ impl Simulation {
         let app = self.app.ok_or(Error::NoApp)?;
         let started = Instant::now();
         let cluster = self.cluster.start().await.map_err(Error::Cluster)?;
+        let fleeting = self.setup.topics.iter().filter(|(_, topic)| topic.is_fleeting()).map(|(name, _)| name);
         let system = System::new(cluster, self.seed, app, self.configure, started);
+        fleeting.for_each(|topic| system.ledger().expect_nothing(topic));
         for index in 0..self.processes {
             system.start_first(index).await.map_err(Error::Connect)?;
         }

@@ -34,6 +34,11 @@ impl Stop {
     /// Waits for the end in the name of a process.
     pub(super) async fn wait(&self, index: usize) {
         let _waiting = Waiting::new(self, index);
+        self.wait_busily().await;
+    }
+
+    /// Waits for the end beside something that is to be finished first.
+    pub(super) async fn wait_busily(&self) {
         let mut given = self.given.subscribe();
         // The sender is `self`.
         let _ = given.wait_for(|given| *given).await;

@@ -4,6 +4,7 @@
 
 use super::error::Error;
 use super::file::RunFile;
+use super::ledger::Ledger;
 use super::node::AppError;
 use super::node::Inner;
 use super::node::Node;
@@ -12,7 +13,6 @@ use super::run::Ending;
 use super::run::Run;
 use super::stop::Stop;
 use super::trace;
-use super::watcher::Ledger;
 use super::watcher::Watcher;
 use super::white_box;
 use crate::base::Seed;

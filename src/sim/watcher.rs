@@ -2,6 +2,8 @@
 //!
 //! Not here: what the cluster knows (`white_box`), and judging (`check`).
 
+use super::ledger::Fate;
+use super::ledger::Ledger;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::Offset;
@@ -29,117 +31,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::OnceLock;
 use std::sync::PoisonError;
 
 /// The header in which an output says which input it was made from: `orders-0@17`.
 pub(super) const SOURCE_HEADER: &str = "kf-src";
-
-/// From where to where the leader of a partition has a log at this moment.
-struct Bounds(Box<Look>);
-
-type Look = dyn Fn(&str, i32) -> Option<(i64, i64)> + Send + Sync;
-
-impl fmt::Debug for Bounds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bounds").finish_non_exhaustive()
-    }
-}
-
-/// What all processes of a run have done so far.
-#[derive(Debug)]
-pub(super) struct Ledger {
-    started: tokio::time::Instant,
-    events: Mutex<Vec<Event>>,
-    bounds: OnceLock<Bounds>,
-    unsettled: Mutex<Unsettled>,
-}
-
-/// What has to come to an end before a run is over.
-#[derive(Debug, Default)]
-struct Unsettled {
-    /// Sends without an outcome.
-    pending: usize,
-    /// Acknowledged records by topic that have reached no reader; of transactions, once they are committed.
-    unseen: BTreeMap<String, BTreeSet<RecordName>>,
-    /// Topics that somebody reads.
-    read: BTreeSet<String>,
-}
-
-impl Ledger {
-    pub(super) fn new(started: tokio::time::Instant) -> Arc<Self> {
-        Arc::new(Self { started, events: Mutex::default(), unsettled: Mutex::default(), bounds: OnceLock::new() })
-    }
-
-    /// Says where logs can be looked into.
-    pub(super) fn look_into(&self, bounds: impl Fn(&str, i32) -> Option<(i64, i64)> + Send + Sync + 'static) {
-        // Whoever came first is right: there is one cluster.
-        let _ = self.bounds.set(Bounds(Box::new(bounds)));
-    }
-
-    fn bounds(&self, partition: &TopicPartition) -> Option<(i64, i64)> {
-        self.bounds.get().and_then(|Bounds(look)| look(partition.topic.as_str(), partition.partition.0))
-    }
-
-    /// The time since the cluster's start.
-    pub(super) fn now(&self) -> Instant {
-        Instant::after_start(self.started.elapsed())
-    }
-
-    /// Notes an event, and gives its place.
-    pub(super) fn note(&self, event: Event) -> usize {
-        let mut events = self.lock();
-        events.push(event);
-        events.len() - 1
-    }
-
-    /// Notes how a transaction's end that stands at a place has ended, and for whom.
-    fn end(&self, place: usize, process: String, end: End) {
-        if let Some(Event::EndTxn(line)) = self.lock().get_mut(place) {
-            line.process = process;
-            line.end = Some(end);
-        }
-    }
-
-    /// Takes all that was noted.
-    pub(super) fn take(&self) -> Vec<Event> {
-        std::mem::take(&mut *self.lock())
-    }
-
-    /// How many sends of living processes have no outcome yet.
-    pub(super) fn pending(&self) -> usize {
-        self.unsettled().pending
-    }
-
-    /// How many acknowledged records have reached nobody, of topics that somebody reads.
-    pub(super) fn unseen(&self) -> usize {
-        let unsettled = self.unsettled();
-        unsettled.read.iter().filter_map(|topic| unsettled.unseen.get(topic)).map(BTreeSet::len).sum()
-    }
-
-    /// Somebody reads a topic.
-    pub(super) fn expect_readers(&self, topic: &str) {
-        self.unsettled().read.insert(topic.to_owned());
-    }
-
-    fn acknowledged(&self, topic: &str, id: RecordName) {
-        self.unsettled().unseen.entry(topic.to_owned()).or_default().insert(id);
-    }
-
-    fn delivered(&self, topic: &str, id: &RecordName) {
-        if let Some(unseen) = self.unsettled().unseen.get_mut(topic) {
-            unseen.remove(id);
-        }
-    }
-
-    fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
-        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Watches one process in one of its lives.
 pub(super) struct Watcher {
@@ -163,7 +58,7 @@ struct State {
     ending: BTreeMap<u64, (usize, bool)>,
     begun: u64,
     /// What transactions without an end have written.
-    written: BTreeMap<String, Vec<(String, RecordName)>>,
+    written: BTreeMap<String, Vec<Written>>,
     /// How many operations have ended in doubt.
     doubts: u64,
     /// The consumers that have read or owned something.
@@ -188,6 +83,14 @@ impl State {
     }
 }
 
+/// A record that a transaction has written.
+struct Written {
+    topic: String,
+    at: event::Source,
+    id: RecordName,
+    source: Option<event::Source>,
+}
+
 impl Watcher {
     pub(super) fn new(process: String, ledger: Arc<Ledger>) -> Arc<Self> {
         Arc::new(Self { process, ledger, state: Mutex::default() })
@@ -197,7 +100,7 @@ impl Watcher {
     pub(super) fn crash(&self) {
         let mut state = self.lock();
         state.dead = true;
-        self.ledger.unsettled().pending -= state.open.len();
+        self.ledger.forget_pending(state.open.len());
         let t = self.ledger.now();
         // Producers and consumers go by names of their own.
         let producers = state.sent.keys().map(|number| self.producer(*number));
@@ -221,6 +124,15 @@ impl Watcher {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how a transaction's end that stands at a place has ended, and for whom.
+    fn end_at(&self, place: usize, process: String, end: End) {
+        self.ledger.amend(place, |event| {
+            let Event::EndTxn(line) = event else { return };
+            line.process = process;
+            line.end = Some(end);
+        });
     }
 
     fn producer(&self, number: u64) -> String {
@@ -266,7 +178,7 @@ impl Interceptor for Watcher {
             acks0: false,
             end: None,
         }));
-        self.ledger.unsettled().pending += 1;
+        self.ledger.add_pending();
         state.open.insert(id, place);
     }
 
@@ -279,7 +191,7 @@ impl Interceptor for Watcher {
         if state.dead {
             return;
         }
-        self.ledger.unsettled().pending -= 1;
+        self.ledger.forget_pending(1);
         let mut end = End { t: self.ledger.now(), ..End::default() };
         match outcome {
             Ok(written) => {
@@ -300,16 +212,20 @@ impl Interceptor for Watcher {
         }
         let in_doubt = (end.result == Answer::Info).then(|| format!("{}?{}", id.producer, state.doubts));
         let is_written = end.result == Answer::Ok && end.offset.is_some();
-        let mut txn = None;
-        if let Some(Event::Send(send)) = self.ledger.lock().get_mut(place) {
+        let offset = end.offset.unwrap_or_default();
+        let (mut txn, mut written) = (None, None);
+        self.ledger.amend(place, |event| {
+            let Event::Send(send) = event else { return };
             send.acks0 = end.result == Answer::Ok && end.offset.is_none();
             send.end = Some(end);
             send.process = in_doubt;
             txn.clone_from(&send.txn);
-        }
-        match txn {
-            Some(txn) if is_written => state.written.entry(txn).or_default().push((record.topic.to_string(), id)),
-            None if is_written => self.ledger.acknowledged(&record.topic, id),
+            let at = event::Source { partition: send.to.clone(), offset };
+            written = Some(Written { topic: record.topic.to_string(), at, id, source: send.source.clone() });
+        });
+        match (txn, written.filter(|_| is_written)) {
+            (Some(txn), Some(written)) => state.written.entry(txn).or_default().push(written),
+            (None, Some(written)) => self.settled(written),
             _ => {}
         }
     }
@@ -336,7 +252,7 @@ impl Interceptor for Watcher {
         let t = self.ledger.now();
         if let Some((refused, _)) = state.ending.remove(&producer) {
             // The other end is asked for only when this one was certainly refused.
-            self.ledger.end(refused, self.producer(producer), End { t, result: Answer::Fail, ..End::default() });
+            self.end_at(refused, self.producer(producer), End { t, result: Answer::Fail, ..End::default() });
         }
         let process = self.producer(producer);
         let place = self.ledger.note(Event::EndTxn(event::EndTxn { t, op: None, process, txn, commit, end: None }));
@@ -352,13 +268,13 @@ impl Interceptor for Watcher {
         }
         let written = state.written.remove(&txn).unwrap_or_default();
         if commit && outcome.is_ok() {
-            written.into_iter().for_each(|(topic, id)| self.ledger.acknowledged(&topic, id));
+            written.into_iter().for_each(|written| self.settled(written));
         }
         let t = self.ledger.now();
         let end = end_of(t, outcome);
         if let Some((place, _)) = asked.filter(|(_, asked)| *asked == commit) {
             let process = state.actor(self.producer(producer), &end);
-            return self.ledger.end(place, process, end);
+            return self.end_at(place, process, end);
         }
         let process = state.actor(self.producer(producer), &end);
         self.ledger.note(Event::EndTxn(event::EndTxn { t, op: None, process, txn, commit, end: Some(end) }));
@@ -370,8 +286,9 @@ impl Interceptor for Watcher {
         }
         let id = record.headers.iter().find(|header| header.key == HEADER);
         let id = id.and_then(|header| name_of(header.value.as_deref()?));
+        self.ledger.expect(Fate::Delivered, record.topic.as_str());
         if let Some(id) = &id {
-            self.ledger.delivered(record.topic.as_str(), id);
+            self.ledger.settle(Fate::Delivered, record.topic.as_str(), id);
         }
         let delivered = Delivered::Hashed(record.offset.0, id, hash(record.key.as_deref(), record.value.as_deref()));
         let t = self.ledger.now();
@@ -405,16 +322,20 @@ impl Interceptor for Watcher {
         }
         let end = end_of(self.ledger.now(), outcome);
         let process = state.actor(self.consumer(consumer), &end);
-        let mut events = self.ledger.lock();
-        if let Some(Event::Commit(commit)) = place.and_then(|place| events.get_mut(place)) {
+        let Some(place) = place else { return };
+        self.ledger.amend(place, |event| {
+            let Event::Commit(commit) = event else { return };
             commit.process = process;
             commit.end = Some(end);
-        }
+        });
     }
 
     fn on_assigned(&self, consumer: u64, group: &str, generation: i32, partitions: &[TopicPartition]) {
         if !self.is_alive(consumer) {
             return;
+        }
+        for partition in partitions {
+            self.ledger.expect(Fate::Delivered, partition.topic.as_str());
         }
         self.ledger.note(Event::Assigned(event::Assigned {
             t: self.ledger.now(),
@@ -489,6 +410,14 @@ impl Interceptor for Watcher {
 }
 
 impl Watcher {
+    /// A record is where it is for good.
+    fn settled(&self, written: Written) {
+        self.ledger.acknowledged(&written.topic, written.at, &written.id);
+        if let Some(source) = written.source {
+            self.ledger.copied(source);
+        }
+    }
+
     fn note_commit(
         &self,
         process: String,

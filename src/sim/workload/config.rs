@@ -6,6 +6,7 @@ use crate::check::OffsetReset;
 use crate::check::event::Isolation;
 use crate::client;
 use crate::client::Client;
+use crate::client::ClientBuilder;
 use crate::client::ConsumerBuilder;
 use crate::client::GroupProtocol;
 use crate::client::IsolationLevel;
@@ -46,8 +47,16 @@ pub struct WorkloadConfig {
     pub group_protocol: GroupProtocolName,
     /// `session.timeout.ms`.
     pub session_timeout_ms: u32,
+    /// `max.poll.interval.ms`, which is also for how long a rebalance waits for a member.
+    pub max_poll_ms: u32,
     /// `transaction.timeout.ms`.
     pub transaction_timeout_ms: u32,
+    /// `metadata.max.age.ms`.
+    pub metadata_max_age_ms: u32,
+    /// `request.timeout.ms`.
+    pub request_timeout_ms: u32,
+    /// How long a record takes to process, in milliseconds.
+    pub process_ms: u32,
 }
 
 /// `group.protocol`: who assigns partitions to the members of a group.
@@ -74,7 +83,11 @@ impl Default for WorkloadConfig {
             commit: None,
             group_protocol: GroupProtocolName::Classic,
             session_timeout_ms: 10_000,
+            max_poll_ms: 20_000,
             transaction_timeout_ms: 15_000,
+            metadata_max_age_ms: 30_000,
+            request_timeout_ms: 10_000,
+            process_ms: 5,
         }
     }
 }
@@ -120,6 +133,12 @@ impl WorkloadConfig {
             .isolation_level(isolation)
             .group_protocol(protocol)
             .session_timeout(ms(self.session_timeout_ms))
+            .max_poll_interval(ms(self.max_poll_ms))
+    }
+
+    /// The client itself.
+    pub(in crate::sim) fn client(&self, builder: ClientBuilder) -> ClientBuilder {
+        builder.metadata_max_age(ms(self.metadata_max_age_ms)).request_timeout(ms(self.request_timeout_ms))
     }
 }
 
