@@ -40,6 +40,11 @@ impl Engine {
         self.state.set_transaction_version(level.clamp(0, 2));
     }
 
+    /// The level of the feature `transaction.version` in force.
+    pub fn transaction_version(&self) -> i16 {
+        self.state.transaction_version()
+    }
+
     /// Creates a topic.
     ///
     /// # Errors

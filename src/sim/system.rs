@@ -266,8 +266,9 @@ impl System {
     ) -> Result<Run, Error> {
         let SystemInner { cluster, seed, ledger, processes, .. } = &*self.inner;
         let (journal, logs) = cluster.look(|engine, _| (engine.journal().clone(), white_box::final_logs(engine)));
+        let version = cluster.look(|engine, _| engine.transaction_version());
         let mut events = ledger.take();
-        let changes = trace::changes(&journal, &events, &logs);
+        let changes = trace::changes(&journal, version, &events, &logs);
         events.extend(changes);
         if let Some(after) = healed {
             events.push(Event::Healed(event::Healed { t: crate::base::Instant::after_start(after) }));

@@ -38,6 +38,7 @@ use crate::wire::Response;
 use crate::wire::batch::Batch;
 use crate::wire::codec::Decoder;
 use crate::wire::codec::Records;
+use crate::wire::messages::txn_offset_commit::TxnOffsetCommitRequest;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -47,8 +48,14 @@ type Place = (TopicName, PartitionIndex);
 /// Tells what a journal says of a cluster.
 ///
 /// `client` is what clients did, by which transactions get their names; `logs` are the final logs.
-pub(super) fn changes(journal: &Journal, client: &[Checked], logs: &[Checked]) -> Vec<Checked> {
+pub(super) fn changes(
+    journal: &Journal,
+    transaction_version: i16,
+    client: &[Checked],
+    logs: &[Checked],
+) -> Vec<Checked> {
     let mut trace = Trace::new(journal, Transactions::new(client, logs));
+    trace.transaction_version = transaction_version;
     for entry in journal.entries() {
         trace.t = entry.at;
         trace.take(entry.sequence, &entry.event);
@@ -64,14 +71,15 @@ struct Trace<'a> {
     partitions: BTreeMap<Place, Partition>,
     topics: BTreeMap<Uuid, TopicName>,
     down: BTreeSet<BrokerId>,
-    /// The partition whose unclean election was the last command.
-    forced: Option<String>,
     /// When a request left its client that came later.
     underway: BTreeMap<(ConnectionId, i32), Instant>,
     /// The requests of which it is known already what was decided.
     decided: BTreeSet<u64>,
+    /// The partition whose unclean election was the last command.
+    forced: Option<(String, PartitionIndex)>,
     /// Groups of KIP-848.
     consumer_groups: BTreeSet<String>,
+    transaction_version: i16,
     transactions: Transactions<'a>,
 }
 
@@ -116,7 +124,7 @@ struct Transactions<'a> {
     /// The present epoch of each producer.
     epochs: BTreeMap<i64, i64>,
     /// What the last end of each producer's transaction was asked for with.
-    cause: BTreeMap<i64, String>,
+    cause: BTreeMap<i64, Vec<String>>,
     /// The offsets that each producer's transaction has in groups: group, partition, transaction.
     pending: BTreeMap<i64, Vec<(String, String, String)>>,
     states: BTreeMap<i64, TxnStatus>,
@@ -147,14 +155,16 @@ impl<'a> Transactions<'a> {
         transactions
     }
 
-    /// The transaction for whose end a client sent a request at this moment.
-    fn ended_by(&self, client_id: &str, transactional_id: &str, sent: Instant) -> Option<&'a str> {
+    /// The transactions for whose end a client may have sent a request at this moment; where several began to end at one
+    /// moment, it may be any of them.
+    fn ended_by(&self, client_id: &str, transactional_id: &str, sent: Instant) -> Vec<String> {
         let is_of = |end: &&&event::EndTxn| {
             let process = end.process.strip_prefix(client_id).is_some_and(|rest| rest.starts_with('/'));
             process && end.txn.strip_prefix(transactional_id).is_some_and(|rest| rest.starts_with('@'))
         };
-        let ends = self.ends.iter().filter(is_of).filter(|end| end.t <= sent);
-        ends.max_by_key(|end| end.t).map(|end| end.txn.as_str())
+        let begun = self.ends.iter().filter(is_of).filter(|end| end.t <= sent);
+        let under_way = begun.filter(|end| end.end.as_ref().is_none_or(|end| end.t >= sent));
+        under_way.map(|end| end.txn.clone()).collect()
     }
 }
 
@@ -167,10 +177,11 @@ impl<'a> Trace<'a> {
             partitions: BTreeMap::new(),
             topics: BTreeMap::new(),
             down: BTreeSet::new(),
-            forced: None,
             underway: BTreeMap::new(),
             decided: BTreeSet::new(),
+            forced: None,
             consumer_groups: BTreeSet::new(),
+            transaction_version: 2,
             transactions,
         }
     }
@@ -189,7 +200,7 @@ impl<'a> Trace<'a> {
         match entry {
             Event::Leader { topic, partition, leader, leader_epoch, isr, is_clean } => {
                 // What the configuration allows is no fault of the schedule.
-                if !is_clean && self.forced.as_deref() == Some(&*format!("{topic}-{partition}")) {
+                if !is_clean && self.forced == Some((topic.to_string(), *partition)) {
                     let note = format!("unclean election of {topic}-{partition}");
                     self.fault(FaultKind::UncleanElection, vec![leader.0], &note);
                 }
@@ -211,7 +222,8 @@ impl<'a> Trace<'a> {
             }
             Event::Command(text) => {
                 let forced = text.strip_suffix(", unclean").and_then(|text| text.split_once(": "));
-                self.forced = forced.map(|(partition, _)| partition.to_owned());
+                let forced = forced.and_then(|(of, _)| of.rsplit_once('-'));
+                self.forced = forced.and_then(|(of, index)| Some((of.to_owned(), PartitionIndex(index.parse().ok()?))));
                 let lost = text.strip_prefix("cut the power of broker ").and_then(|broker| broker.parse().ok());
                 let kind = if lost.is_some() { FaultKind::PowerLoss } else { FaultKind::Other };
                 self.fault(kind, lost.into_iter().collect(), text);
@@ -222,10 +234,9 @@ impl<'a> Trace<'a> {
                     self.consumer_groups.insert(heartbeat.group_id.to_string());
                 }
             }
+            // The first decision counts, and an answer where there was none.
             Event::Decided { request, response } if self.decided.insert(*request) => self.answered(*request, response),
-            Event::Response { request, response } if !self.decided.remove(request) => {
-                self.answered(*request, response);
-            }
+            Event::Response { request, response } if !self.decided.remove(request) => self.answered(*request, response),
             Event::Detail(detail) => self.detail(sequence, detail),
             _ => {}
         }
@@ -420,7 +431,7 @@ impl<'a> Trace<'a> {
                 if let Some(first) = first {
                     known.ended.push((first, offset));
                 }
-                cause = first.and_then(|_| transactions.cause.get(&pid.0).cloned());
+                cause = first.and_then(|_| transactions.cause.get(&pid.0));
                 first
             }
             None if batch.is_transactional => {
@@ -432,6 +443,10 @@ impl<'a> Trace<'a> {
         if let Some(first) = first {
             txn = transactions.at.get(&(known.name.as_str(), first)).map(|txn| (*txn).to_owned());
         }
+        let cause = cause.and_then(|may_be| match &txn {
+            Some(txn) if may_be.contains(txn) => Some(txn.clone()),
+            _ => may_be.last().cloned(),
+        });
         let partition = known.name.clone();
         let marker = batch.commits.map(outcome);
         let (broker, epoch) = (broker.0, batch.leader_epoch.0);
@@ -443,7 +458,9 @@ impl<'a> Trace<'a> {
         let value = i64::from(batch.producer_epoch.0);
         let is_old = transactions.epochs.get(&pid.0).is_some_and(|current| *current > value);
         if known.accepted.insert(pid, value) != Some(value) || is_old {
-            let (scope, place) = (format!("pid:{pid}"), Some(known.name.clone()));
+            // Before version 2 a leader knows of epochs by what it was sent, and of no others.
+            let scope = if self.transaction_version >= 2 { format!("pid:{pid}") } else { format!("pid:{pid} there") };
+            let place = Some(known.name.clone());
             let line = event::Accepted { t, scope, value, what: Effect::Produce, place };
             self.events.push(Checked::Accepted(line));
         }
@@ -507,9 +524,8 @@ impl<'a> Trace<'a> {
                 let came = self.arrival(number);
                 let sent = self.underway.get(&(entry.connection, entry.header.correlation_id)).copied();
                 let client_id = entry.header.client_id.as_deref().unwrap_or_default();
-                if let Some(txn) = self.transactions.ended_by(client_id, id, sent.unwrap_or(came)) {
-                    self.transactions.cause.insert(pid, txn.to_owned());
-                }
+                let may_be = self.transactions.ended_by(client_id, id, sent.unwrap_or(came));
+                self.transactions.cause.insert(pid, may_be);
             }
             TxnStatus::CompleteCommit | TxnStatus::CompleteAbort => self.raise(pid, epoch.into()),
             _ => {}
@@ -654,7 +670,7 @@ impl<'a> Trace<'a> {
                 let Some(Request::TxnOffsetCommit(asked)) = decoded(entry) else { return };
                 let rows =
                     response.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)));
-                let accepted: Vec<String> = rows
+                let accepted: BTreeSet<String> = rows
                     .filter(|(_, row)| row.error_code == 0)
                     .map(|(topic, row)| format!("{}-{}", topic.name, row.partition_index))
                     .collect();
@@ -669,7 +685,7 @@ impl<'a> Trace<'a> {
                 let place = Some(format!("group:{}", asked.group_id));
                 let line = event::Accepted { t, scope, value, what: Effect::TxnCommit, place };
                 self.events.push(Checked::Accepted(line));
-                self.expect_settled(entry, &asked.transactional_id, &asked.group_id, pid, accepted);
+                self.expect_settled(entry, &asked, &accepted);
             }
             _ => {}
         }
@@ -683,20 +699,27 @@ impl<'a> Trace<'a> {
     }
 
     /// Offsets wait for the end of their transaction.
-    fn expect_settled(&mut self, entry: &RequestEntry, id: &str, group: &str, pid: i64, partitions: Vec<String>) {
-        // The client notes a commit when it is told, which is now or later.
+    fn expect_settled(&mut self, entry: &RequestEntry, asked: &TxnOffsetCommitRequest, partitions: &BTreeSet<String>) {
         let client_id = entry.header.client_id.as_deref().unwrap_or_default();
-        let of_client = |commit: &&&event::Commit| {
+        let rows = asked.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)));
+        let offsets =
+            rows.map(|(topic, row)| (format!("{}-{}", topic.name, row.partition_index), row.committed_offset));
+        let offsets: BTreeMap<String, i64> = offsets.filter(|(name, _)| partitions.contains(name)).collect();
+        // The client notes a commit when it is told, which is now or later; one that was asked again is one.
+        let t = self.t;
+        let is_it = |commit: &event::Commit| {
             let process = commit.process.strip_prefix(client_id).is_some_and(|rest| rest.starts_with('/'));
-            let txn = commit.txn.as_deref().and_then(|txn| txn.strip_prefix(id));
-            process && commit.group == group && txn.is_some_and(|rest| rest.starts_with('@'))
+            let txn = commit.txn.as_deref().and_then(|txn| txn.strip_prefix(&*asked.transactional_id));
+            let told = commit.end.as_ref().map_or(commit.t, |end| end.t);
+            let is_same = commit.group == *asked.group_id && commit.offsets == offsets;
+            process && is_same && told >= t && txn.is_some_and(|rest| rest.starts_with('@'))
         };
-        let told = |commit: &event::Commit| commit.end.as_ref().map_or(commit.t, |end| end.t);
-        let commits = self.transactions.commits.iter().filter(of_client).filter(|commit| told(commit) >= self.t);
-        let Some(txn) = commits.min_by_key(|commit| told(commit)).and_then(|commit| commit.txn.clone()) else { return };
-        let pending = self.transactions.pending.entry(pid).or_default();
-        for partition in partitions {
-            let row = (group.to_owned(), partition, txn.clone());
+        let commits = &mut self.transactions.commits;
+        let Some(at) = commits.iter().position(|commit| is_it(commit)) else { return };
+        let Some(txn) = commits.remove(at).txn.clone() else { return };
+        let pending = self.transactions.pending.entry(asked.producer_id).or_default();
+        for partition in offsets.into_keys() {
+            let row = (asked.group_id.to_string(), partition, txn.clone());
             if !pending.contains(&row) {
                 pending.push(row);
             }

@@ -47,7 +47,7 @@ const ISR_SHRINK_UNCLEAN: Scenario = Scenario {
     name: "isr-shrink-unclean",
     wrong: "`min.insync.replicas=1`, `unclean.leader.election.enable=true`",
     schedule: "the followers stand still until the leader is alone in sync; it dies, and is back a minute later",
-    expect: &[(Code::Lost, Verdict::Gap)],
+    expect: &[(Code::Lost, Verdict::Gap), (Code::CommittedTrunc, Verdict::Gap)],
     right: Some("`min.insync.replicas=2`, no unclean elections"),
     must_reach: &["acknowledged", "faults"],
     run: |side| if side.is_wrong() { shrinking(1, true) } else { shrinking(2, false) },

@@ -159,7 +159,7 @@ const HANGING_TXN: Scenario = Scenario {
     name: "hanging-txn",
     wrong: "`transaction.version=1`, and brokers that do not verify",
     schedule: "a batch is on its way until its transaction is aborted for want of an answer",
-    expect: &[(Code::StuckLso, Verdict::Bug), (Code::Unseen, Verdict::Bug)],
+    expect: &[(Code::HangTxn, Verdict::Gap)],
     right: Some("`transaction.version=2`: late batches are refused"),
     must_reach: &["faults"],
     run: |side| {
