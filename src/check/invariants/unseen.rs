@@ -14,31 +14,37 @@ use std::collections::BTreeMap;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let history = facts.history;
-    let (Some(healed), Some(_)) = (facts.healed, facts.deadline()) else {
+    let (Some(healed), Some(deadline)) = (facts.healed, facts.deadline()) else {
         if facts.healed.is_some() {
             findings.undecided(Code::Unseen, "the history ends before there was time to converge");
         }
         return;
     };
     let converge = u64::try_from(history.setup.converge().as_nanos()).unwrap_or(u64::MAX);
-    let mut readers: BTreeMap<u32, u32> = BTreeMap::new();
-    for interval in facts.intervals.iter().filter(|interval| interval.to == u64::MAX) {
-        readers.entry(interval.partition).or_insert(interval.event);
+    // By partition, who reads it until when.
+    let mut readers: BTreeMap<u32, (u64, u32)> = BTreeMap::new();
+    for interval in facts.intervals.iter().filter(|interval| interval.to >= deadline) {
+        let last = readers.entry(interval.partition).or_default();
+        *last = (interval.to, interval.event).max(*last);
     }
     for chunk in &history.chunks {
         let poll = facts.poll_of(chunk);
         if poll.completed >= healed && !facts.crashed.contains_key(&poll.process) {
-            readers.entry(chunk.partition).or_insert(poll.event);
+            let last = readers.entry(chunk.partition).or_default();
+            *last = (u64::MAX, poll.event).max(*last);
         }
     }
     let exemptions = Exemptions::of(facts);
     let first_read = first_read(facts);
     for (send, row) in (0..).zip(&history.sends) {
-        let late = row.completed.saturating_add(converge) <= history.end_t;
+        let due = row.completed.saturating_add(converge);
+        let late = due <= history.end_t;
         if facts.has(send, flag::DELIVERED) || !late || facts.status(send) != Status::Ok || exemptions.cover(send) {
             continue;
         }
-        let Some(reader) = readers.get(&row.partition) else { continue };
+        // Whoever gave it up before had no time left for it.
+        let reader = readers.get(&row.partition).filter(|(until, _)| *until >= due);
+        let Some((_, reader)) = reader else { continue };
         if first_read.get(&row.partition).is_some_and(|first| *first > row.offset) {
             continue;
         }

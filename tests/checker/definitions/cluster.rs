@@ -2,7 +2,6 @@
 
 use super::Violations;
 use super::model::Model;
-use super::model::NEVER;
 use super::model::State;
 use super::model::Status;
 use super::model::ns;
@@ -333,7 +332,11 @@ fn liveness(m: &Model, found: &mut Violations) {
             found.insert(("STUCK-LSO", p.clone()));
         }
     }
-    for own in m.owns().iter().filter(|own| own.to == NEVER && own.from <= long_ago) {
+    for own in m.owns().iter().filter(|own| own.to >= deadline) {
+        let long_ago = own.to.min(m.end) - (deadline - healed);
+        if own.from > long_ago {
+            continue;
+        }
         let p = &own.p;
         let earliest = (m.setup.auto_offset_reset == OffsetReset::Earliest).then(|| m.log_start(p));
         let mut jumps = m.jumps(&own.process, p);

@@ -3,7 +3,6 @@
 use super::Violations;
 use super::model::Jump;
 use super::model::Model;
-use super::model::NEVER;
 use super::model::Send;
 use super::model::State;
 use super::model::Status;
@@ -94,7 +93,7 @@ fn one_send(m: &Model, found: &mut Violations, send: &Send) {
         }
         if let Some(healed) = m.healed.filter(|_| status == Status::Ok) {
             let converge = m.setup.converge_ms * 1_000_000;
-            let reader = m.owns().iter().any(|own| own.p == send.p && own.to == NEVER)
+            let reader = m.owns().iter().any(|own| own.p == send.p && own.to >= healed.max(send.cmp).saturating_add(converge))
                 || m.deliveries.iter().any(|d| d.p == send.p && d.cmp >= healed && !m.crashed(&d.process));
             let late = send.cmp.saturating_add(converge) <= m.end && healed + converge <= m.end;
             let behind = first_read(m, &send.p).is_some_and(|first| first > send.off);
