@@ -29,6 +29,7 @@ mod file;
 mod fnv;
 mod liveness;
 mod node;
+mod reporting;
 mod run;
 mod simulation;
 mod stop;
