@@ -7,6 +7,8 @@
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Point {
     pub(super) t: u64,
+    /// The event's number: what comes first of what happens at the same time.
+    pub(super) number: u32,
     /// Which lane it lies on, and how much room it needs there, in pixels; none for ends.
     pub(super) lane: usize,
     pub(super) room: f64,
@@ -22,9 +24,12 @@ pub(super) struct Axis {
     /// Where which time is written.
     pub(super) ticks: Vec<(f64, u64)>,
     pub(super) width: f64,
-    /// Time and place, both never decreasing.
-    known: Vec<(u64, f64)>,
+    /// Moment and place, both never decreasing.
+    known: Vec<(Moment, f64)>,
 }
+
+/// A time, and an event's number within it: in virtual time much happens at once, and still one after the other.
+pub(super) type Moment = (u64, u32);
 
 const LEFT: f64 = 26.0;
 const SECOND: u64 = 1_000_000_000;
@@ -72,7 +77,7 @@ impl Axis {
         axis.width = content;
         axis.spread(width_min);
         for (place, point) in axis.places.iter().zip(points) {
-            axis.known.push((point.t, *place));
+            axis.known.push(((point.t, point.number), *place));
         }
         axis.mark(points);
         axis
@@ -108,7 +113,7 @@ impl Axis {
             }
             axis.places.push(x);
             axis.width = axis.width.max(x + 24.0);
-            axis.known.push((point.t, exact));
+            axis.known.push(((point.t, point.number), exact));
         }
         axis.mark(points);
         axis
@@ -127,15 +132,31 @@ impl Axis {
         }
     }
 
-    /// The place of any time: between its neighbours, as far as it is between them.
-    pub(super) fn at(&self, t: u64) -> f64 {
-        let after = self.known.partition_point(|(known, _)| *known <= t);
-        match (after.checked_sub(1).and_then(|before| self.known.get(before)), self.known.get(after)) {
-            (Some((t0, x0)), Some((t1, x1))) => x0 + (x1 - x0) * (length(t - t0) / length((t1 - t0).max(1))),
-            (None, Some(_)) => 0.0,
-            (Some((_, x)), None) => x.max(self.width - 8.0),
-            (None, None) => 0.0,
+    /// Says from when to when the picture goes: from edge to edge.
+    pub(super) fn within(mut self, begin: Moment, end: Moment) -> Self {
+        if self.known.first().is_some_and(|(first, _)| begin < *first) {
+            self.known.insert(0, (begin, 3.0));
         }
+        if self.known.last().is_some_and(|(last, _)| end > *last) {
+            self.known.push((end, self.width - 8.0));
+        }
+        self
+    }
+
+    /// The place of any moment: between its neighbours, as far as it is between them.
+    pub(super) fn at(&self, moment: Moment) -> f64 {
+        let after = self.known.partition_point(|(known, _)| *known <= moment);
+        let before = after.checked_sub(1).and_then(|before| self.known.get(before));
+        let (((t0, n0), x0), ((t1, n1), x1)) = match (before, self.known.get(after)) {
+            (Some(before), Some(after)) => (before, after),
+            (None, Some((_, x))) | (Some((_, x)), None) => return *x,
+            (None, None) => return 0.0,
+        };
+        let share = match t0 == t1 {
+            true => f64::from(moment.1 - n0) / f64::from((n1 - n0).max(1)),
+            false => length(moment.0 - t0) / length(t1 - t0),
+        };
+        x0 + (x1 - x0) * share
     }
 }
 
@@ -144,7 +165,7 @@ mod tests {
     use super::*;
 
     fn points(times: &[u64]) -> Vec<Point> {
-        times.iter().map(|t| Point { t: *t, lane: 0, room: 30.0 }).collect()
+        times.iter().map(|t| Point { t: *t, number: 0, lane: 0, room: 30.0 }).collect()
     }
 
     #[test]
@@ -166,7 +187,7 @@ mod tests {
     fn time_never_runs_backwards_on_either_axis() {
         let times = [3, 10, 10, 400, 9_000_000_000];
         for axis in [Axis::warped(&points(&times), 1, 0.0), Axis::linear(&points(&times), 1, 900.0)] {
-            let places: Vec<f64> = (0..500).map(|t| axis.at(t)).collect();
+            let places: Vec<f64> = (0..500).map(|t| axis.at((t, 0))).collect();
             assert!(places.windows(2).all(|pair| pair[0] <= pair[1]), "{places:?}");
         }
     }

@@ -1,5 +1,6 @@
 //! What the replicas of one partition were and had, over time: roles, log ends, watermarks.
 
+use super::axis::Moment;
 use super::describe::numbered;
 use super::time::nanos;
 use crate::check::History;
@@ -18,14 +19,14 @@ pub(super) enum Role {
     Paused,
 }
 
-/// Time and offset.
-type Steps = Vec<(u64, i64)>;
+/// When, and which offset.
+type Steps = Vec<(Moment, i64)>;
 
 /// One partition, as a white box shows it.
 #[derive(Debug, Default)]
 pub(super) struct Cluster {
     replicas: BTreeSet<i32>,
-    roles: BTreeMap<i32, Vec<(u64, Role)>>,
+    roles: BTreeMap<i32, Vec<(Moment, Role)>>,
     leo: BTreeMap<i32, Steps>,
     hw: BTreeMap<i32, Steps>,
     lso: BTreeMap<i32, Steps>,
@@ -58,11 +59,11 @@ impl Now {
 }
 
 impl Cluster {
-    pub(super) fn of(history: &History, partition: &str, (begin, end): (u64, u64)) -> Self {
+    pub(super) fn of(history: &History, partition: &str, (begin, end): (Moment, Moment)) -> Self {
         let mut cluster = Self::default();
         let mut now = Now::default();
-        for (_, event) in numbered(history) {
-            let Some(t) = event.t().map(nanos) else {
+        for (number, event) in numbered(history) {
+            let Some(t) = event.t().map(|t| (nanos(t), number)) else {
                 if let Event::FinalLog(log) = &event {
                     cluster.replicas.extend(log.broker.filter(|_| log.partition == partition));
                 }
@@ -85,13 +86,20 @@ impl Cluster {
             // Without elections nobody has a role.
             cluster.roles.clear();
         }
-        for lines in [&mut cluster.leo, &mut cluster.hw, &mut cluster.lso] {
-            lines.values_mut().for_each(|steps| cut(steps, begin, end));
+        cluster.leo.values_mut().for_each(|steps| cut(steps, begin, end));
+        for lines in [&mut cluster.hw, &mut cluster.lso] {
+            for (broker, steps) in lines {
+                // Only a leader says what is replicated: its lines end with its leadership.
+                let roles = cluster.roles.get(broker).map_or(&[][..], Vec::as_slice);
+                let led = roles.iter().rev().find(|(_, role)| matches!(role, Role::Leader(_)));
+                let until = led.and_then(|(since, _)| roles.iter().map(|(t, _)| *t).find(|t| t > since));
+                cut(steps, begin, until.unwrap_or(end).min(end));
+            }
         }
         cluster
     }
 
-    fn note(&mut self, now: &mut Now, t: u64, event: &Event, partition: &str) {
+    fn note(&mut self, now: &mut Now, t: Moment, event: &Event, partition: &str) {
         match event {
             Event::Leader(line) if line.partition == partition => {
                 now.leader = line.broker;
@@ -145,7 +153,7 @@ impl Cluster {
         self.replicas.iter().copied().filter(|_| !self.roles.is_empty() || !self.leo.is_empty())
     }
 
-    pub(super) fn roles(&self, broker: i32) -> &[(u64, Role)] {
+    pub(super) fn roles(&self, broker: i32) -> &[(Moment, Role)] {
         self.roles.get(&broker).map_or(&[], Vec::as_slice)
     }
 
@@ -170,15 +178,14 @@ impl Now {
 }
 
 /// Keeps what lies in the window, and what was true when it began.
-fn cut(steps: &mut Steps, begin: u64, end: u64) {
+fn cut(steps: &mut Steps, begin: Moment, end: Moment) {
     let first = steps.partition_point(|(t, _)| *t <= begin).saturating_sub(1);
     steps.drain(..first);
     if let Some((t, _)) = steps.first_mut() {
         *t = (*t).max(begin);
     }
     steps.retain(|(t, _)| *t <= end);
-    if let Some((t, value)) = steps.last().copied().filter(|(t, _)| *t < end) {
-        debug_assert!(t < end, "filtered");
+    if let Some((_, value)) = steps.last().copied().filter(|(t, _)| *t < end) {
         steps.push((end, value));
     }
 }

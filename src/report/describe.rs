@@ -438,7 +438,7 @@ fn mark(line: &mut Line, event: &Event) {
                 FaultKind::PowerLoss => format!("power loss {}", ids(&fault.brokers)),
                 FaultKind::Kill => format!("kill {}", ids(&fault.brokers)),
                 FaultKind::UncleanElection => "unclean election".to_owned(),
-                FaultKind::Other => shortened(&what, 26),
+                FaultKind::Other => shortened(&what, 40),
             };
             line.is(Lane::Faults, Sign::Fault, label, what);
         }

@@ -3,6 +3,7 @@
 //! This is the picture as data; `svg` draws it, `mermaid` says it in another language.
 
 use super::axis::Axis;
+use super::axis::Moment;
 use super::axis::Point;
 use super::cluster::Cluster;
 use super::cluster::Role;
@@ -38,6 +39,7 @@ pub(super) struct Picture {
     /// The least and the greatest offset among them.
     pub(super) range: Option<(i64, i64)>,
     points: Vec<Point>,
+    window: (Moment, Moment),
 }
 
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(super) struct LaneView {
     pub(super) lane: Lane,
     pub(super) top: f64,
     pub(super) height: f64,
+    /// How far below the top the marks begin.
+    pub(super) inset: f64,
     pub(super) bands: Vec<Band>,
     pub(super) lines: Vec<StepLine>,
 }
@@ -52,8 +56,8 @@ pub(super) struct LaneView {
 /// What somebody was for a while.
 #[derive(Clone, Debug)]
 pub(super) struct Band {
-    pub(super) from: u64,
-    pub(super) to: u64,
+    pub(super) from: Moment,
+    pub(super) to: Moment,
     /// The style's name.
     pub(super) class: &'static str,
     pub(super) label: String,
@@ -64,7 +68,7 @@ pub(super) struct Band {
 pub(super) struct StepLine {
     /// `leo`, `hw` or `lso`.
     pub(super) class: &'static str,
-    pub(super) points: Vec<(u64, i64)>,
+    pub(super) points: Vec<(Moment, i64)>,
 }
 
 /// A step on its lane.
@@ -102,7 +106,8 @@ impl Picture {
     pub(super) fn of(history: &History, story: &Story) -> Self {
         let mut lanes: Vec<Lane> = story.lanes().into_iter().collect();
         let partition = headline_partition(story);
-        let cluster = partition.as_ref().map(|partition| Cluster::of(history, partition, story.window));
+        let window = ((story.window.0, 0), (story.window.1, u32::MAX));
+        let cluster = partition.as_ref().map(|partition| Cluster::of(history, partition, window));
         if let Some(cluster) = &cluster {
             let more = cluster.brokers().take(5).map(Lane::Broker).filter(|lane| !lanes.contains(lane));
             let more: Vec<Lane> = more.collect();
@@ -113,19 +118,21 @@ impl Picture {
         let mut top = 0.0;
         for lane in lanes {
             let (bands, lines) = match (&lane, &cluster) {
-                (Lane::Broker(id), Some(cluster)) => (roles(cluster, *id, story.window), watermarks(cluster, *id)),
-                (Lane::Coordinator(scope), _) => (states(history, scope, story.window), Vec::new()),
-                (Lane::Client(name), _) => (owned(history, story, name), Vec::new()),
+                (Lane::Broker(id), Some(cluster)) => (roles(cluster, *id, window), watermarks(cluster, *id)),
+                (Lane::Coordinator(scope), _) => (states(history, scope, window), Vec::new()),
+                (Lane::Client(name), _) => (owned(history, story, name, window), Vec::new()),
                 _ => (Vec::new(), Vec::new()),
             };
-            let height = if lines.is_empty() { 58.0 } else { 96.0 };
-            views.push(LaneView { lane, top, height, bands, lines });
+            // Bands lie above the marks, lines below them.
+            let inset = if bands.is_empty() { 0.0 } else { 11.0 };
+            let height = inset + if lines.is_empty() { 58.0 } else { 94.0 };
+            views.push(LaneView { lane, top, height, inset, bands, lines });
             top += height;
         }
         let range = range(&views);
-        let (points, marks) = marks(story, &views);
+        let (points, marks) = marks(history, story, &views);
         let arrows = arrows(story);
-        Self { lanes: views, marks, arrows, partition, range, points }
+        Self { lanes: views, marks, arrows, partition, range, points, window }
     }
 
     pub(super) fn height(&self) -> f64 {
@@ -133,11 +140,11 @@ impl Picture {
     }
 
     pub(super) fn warped(&self) -> Axis {
-        Axis::warped(&self.points, self.lanes.len(), WIDTH)
+        Axis::warped(&self.points, self.lanes.len(), WIDTH).within(self.window.0, self.window.1)
     }
 
     pub(super) fn linear(&self) -> Axis {
-        Axis::linear(&self.points, self.lanes.len(), WIDTH)
+        Axis::linear(&self.points, self.lanes.len(), WIDTH).within(self.window.0, self.window.1)
     }
 }
 
@@ -153,7 +160,7 @@ fn range(views: &[LaneView]) -> Option<(i64, i64)> {
     Some((values().min()?, values().max()?))
 }
 
-fn roles(cluster: &Cluster, broker: i32, window: (u64, u64)) -> Vec<Band> {
+fn roles(cluster: &Cluster, broker: i32, window: (Moment, Moment)) -> Vec<Band> {
     let spans = cluster.roles(broker);
     let mut bands = Vec::new();
     for (at, (from, role)) in spans.iter().enumerate() {
@@ -179,9 +186,9 @@ fn watermarks(cluster: &Cluster, broker: i32) -> Vec<StepLine> {
 }
 
 /// A coordinator's states.
-fn states(history: &History, scope: &str, (begin, end): (u64, u64)) -> Vec<Band> {
-    let mut changes: Vec<(u64, &'static str, String)> = Vec::new();
-    for (_, event) in numbered(history) {
+fn states(history: &History, scope: &str, (begin, end): (Moment, Moment)) -> Vec<Band> {
+    let mut changes: Vec<(Moment, &'static str, String)> = Vec::new();
+    for (number, event) in numbered(history) {
         match event {
             Event::GroupState(line) if scope.strip_prefix("group ") == Some(&line.group) => {
                 let class = match line.state {
@@ -190,7 +197,7 @@ fn states(history: &History, scope: &str, (begin, end): (u64, u64)) -> Vec<Band>
                     GroupStatus::Empty | GroupStatus::Dead => "dead",
                 };
                 let label = format!("{}, generation {}", group_status(line.state), line.generation);
-                changes.push((nanos(line.t), class, label));
+                changes.push(((nanos(line.t), number), class, label));
             }
             Event::TxnState(line) if scope == format!("pid {}", line.pid) => {
                 let class = match line.state {
@@ -199,7 +206,7 @@ fn states(history: &History, scope: &str, (begin, end): (u64, u64)) -> Vec<Band>
                     TxnStatus::PrepareAbort | TxnStatus::CompleteAbort => "paused",
                     TxnStatus::Empty | TxnStatus::Dead => "dead",
                 };
-                changes.push((nanos(line.t), class, txn_status(line.state).to_owned()));
+                changes.push(((nanos(line.t), number), class, txn_status(line.state).to_owned()));
             }
             _ => {}
         }
@@ -215,34 +222,34 @@ fn states(history: &History, scope: &str, (begin, end): (u64, u64)) -> Vec<Band>
 }
 
 /// What a member owned of the story's partitions.
-fn owned(history: &History, story: &Story, name: &str) -> Vec<Band> {
+fn owned(history: &History, story: &Story, name: &str, (begin, end): (Moment, Moment)) -> Vec<Band> {
     let mut bands: Vec<Band> = Vec::new();
-    let mut open: BTreeMap<String, (u64, String)> = BTreeMap::new();
-    let (begin, end) = story.window;
-    let mut close = |partition: &str, since: u64, label: String, to: u64| {
+    let mut open: BTreeMap<String, (Moment, String)> = BTreeMap::new();
+    let mut close = |partition: &str, since: Moment, label: String, to: Moment| {
         if to >= begin && since <= end {
             let label = format!("owns {partition}{label}");
             bands.push(Band { from: since.max(begin), to: to.min(end), class: "owns", label });
         }
     };
-    for (_, event) in numbered(history) {
+    for (number, event) in numbered(history) {
+        let now = (event.t().map_or(0, nanos), number);
         match event {
             Event::Assigned(line) if line.process == name => {
                 for partition in line.partitions.into_keys().filter(|name| story.scope.partitions.contains(name)) {
                     let label = line.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
-                    open.entry(partition).or_insert_with(|| (nanos(line.t), label));
+                    open.entry(partition).or_insert_with(|| (now, label));
                 }
             }
             Event::Released(line) if line.process == name => {
                 for partition in &line.partitions {
                     if let Some((since, label)) = open.remove(partition) {
-                        close(partition, since, label, nanos(line.t));
+                        close(partition, since, label, now);
                     }
                 }
             }
             Event::Crashed(line) if name == line.process || name.starts_with(&format!("{}/", line.process)) => {
                 for (partition, (since, label)) in std::mem::take(&mut open) {
-                    close(&partition, since, label, nanos(line.t));
+                    close(&partition, since, label, now);
                 }
             }
             _ => {}
@@ -255,8 +262,13 @@ fn owned(history: &History, story: &Story, name: &str) -> Vec<Band> {
 }
 
 /// The steps as marks, with the points at which they begin and end, in order of time.
-fn marks(story: &Story, views: &[LaneView]) -> (Vec<Point>, Vec<Mark>) {
-    let mut points: Vec<(u64, u8, u64, usize, Point)> = Vec::new();
+fn marks(history: &History, story: &Story, views: &[LaneView]) -> (Vec<Point>, Vec<Mark>) {
+    let mut times: Vec<Moment> =
+        numbered(history).filter_map(|(number, event)| Some((event.t().map(nanos)?, number))).collect();
+    times.sort_unstable();
+    // What ends at a time ends after all that happens then.
+    let last_at = |t: u64| times[..times.partition_point(|(at, _)| *at <= t)].last().map_or(0, |(_, number)| *number);
+    let mut points: Vec<(usize, Point)> = Vec::new();
     let mut marks = Vec::new();
     for (at, step) in story.steps.iter().enumerate() {
         let line = &step.line;
@@ -264,13 +276,10 @@ fn marks(story: &Story, views: &[LaneView]) -> (Vec<Point>, Vec<Mark>) {
         let letters = u32::try_from(line.label.chars().count()).unwrap_or(u32::MAX);
         let room = (f64::from(letters) * LETTER + 30.0).max(44.0);
         let t = line.t.unwrap_or(story.window.1);
-        let order = if line.t.is_some() { 0 } else { 2 };
-        let number = u64::from(line.number);
-        points.push((t, order, number, at * 2, Point { t, lane, room }));
-        let is_operation = line.sign.is_operation();
+        points.push((at * 2, Point { t, number: line.number, lane, room }));
         let ends = line.end.filter(|end| *end > t);
         if let Some(end) = ends {
-            points.push((end, 1, number, at * 2 + 1, Point { t: end, lane, room: 0.0 }));
+            points.push((at * 2 + 1, Point { t: end, number: last_at(end), lane, room: 0.0 }));
         }
         marks.push(Mark {
             number: at + 1,
@@ -278,19 +287,19 @@ fn marks(story: &Story, views: &[LaneView]) -> (Vec<Point>, Vec<Mark>) {
             sign: line.sign,
             label: line.label.clone(),
             answer: line.answer,
-            is_operation,
+            is_operation: line.sign.is_operation(),
             is_witness: step.is_witness,
             begin: 0,
             end: ends.map(|_| 0),
             is_timeless: line.t.is_none(),
         });
     }
-    points.sort_by_key(|(t, order, number, _, _)| (*t, *order, *number));
-    for (place, (_, _, _, which, _)) in points.iter().enumerate() {
+    points.sort_by_key(|(which, point)| (point.t, point.number, which % 2));
+    for (place, (which, _)) in points.iter().enumerate() {
         let mark = &mut marks[which / 2];
         if which % 2 == 0 { mark.begin = place } else { mark.end = Some(place) }
     }
-    (points.into_iter().map(|(.., point)| point).collect(), marks)
+    (points.into_iter().map(|(_, point)| point).collect(), marks)
 }
 
 /// From step to step along the witness, and between requests, appends and answers.
@@ -318,6 +327,8 @@ fn arrows(story: &Story) -> Vec<Arrow> {
     let witness: Vec<usize> = (0..story.steps.len()).filter(|at| story.steps[*at].is_witness).collect();
     for pair in witness.windows(2) {
         let (from, to) = (pair[0], pair[1]);
+        // The red arrow says as much as the grey one.
+        arrows.retain(|arrow| (arrow.from, arrow.to, arrow.to_end) != (from, to, false));
         arrows.push(Arrow { from, to, from_end: false, to_end: false, is_cause: true, label: "leads to" });
     }
     arrows

@@ -313,6 +313,7 @@ impl Story {
             let line = describe(*number, &event, leaders);
             steps.push(Told { line, event, text: texts.join("; "), is_witness: true });
         }
+        say_when_it_was_written(history, leaders, &mut steps);
         let events: Vec<Event> = steps.iter().map(|step| step.event.clone()).collect();
         let scope = Scope::of(&example.subject, &events);
         let window = window(history, &steps);
@@ -332,6 +333,35 @@ impl Story {
             Event::Send(send) => Some((at, send)),
             _ => None,
         })
+    }
+}
+
+/// Where the log at the end is the proof and the append was seen, the append is the better step: it has a time.
+fn say_when_it_was_written(history: &History, leaders: &Leaders, steps: &mut Vec<Told>) {
+    let wanted: BTreeMap<(String, i64), usize> = steps
+        .iter()
+        .enumerate()
+        .filter_map(|(at, step)| match &step.event {
+            Event::Log(log) if log.broker.is_none() => Some(((log.partition.clone(), log.offset), at)),
+            _ => None,
+        })
+        .collect();
+    if wanted.is_empty() {
+        return;
+    }
+    let mut appended: BTreeMap<usize, (u32, Event)> = BTreeMap::new();
+    for (number, event) in numbered(history) {
+        if let Event::Append(append) = &event {
+            if let Some(at) = wanted.get(&(append.partition.clone(), append.offset)) {
+                // The last one counts: what came before was truncated.
+                appended.insert(*at, (number, event));
+            }
+        }
+    }
+    for (at, (number, event)) in appended {
+        let line = describe(number, &event, leaders);
+        let text = format!("{}; at the end, {}", said(&line), steps[at].text);
+        steps[at] = Told { line, event, text, is_witness: true };
     }
 }
 
@@ -356,7 +386,17 @@ fn add_causes(
         steps.iter().filter_map(|step| Some((step.line.t?, step.line.end.max(step.line.t)?))).collect();
     let known: BTreeSet<u32> = steps.iter().map(|step| step.line.number).collect();
     let mut candidates: Vec<(u8, u64, u32, Event)> = Vec::new();
+    let mut led: BTreeSet<String> = BTreeSet::new();
     for (number, event) in numbered(history) {
+        // How it was from the beginning is no cause: the first leader, and the ISR that came with it.
+        let is_first = match &event {
+            Event::Leader(line) => led.insert(line.partition.clone()) && !line.unclean,
+            Event::Isr(line) => led.insert(format!("{} ISR", line.partition)),
+            _ => false,
+        };
+        if is_first {
+            continue;
+        }
         let Some(t) = event.t().map(nanos) else { continue };
         if known.contains(&number) || t > end {
             continue;

@@ -17,7 +17,7 @@ pub(super) const TOP: f64 = 34.0;
 const BAND: f64 = 3.0;
 const LABEL: f64 = 24.0;
 const MIDDLE: f64 = 42.0;
-const LINES: f64 = 60.0;
+const LINES: f64 = 58.0;
 const RADIUS: f64 = 9.0;
 
 /// The sign of each kind, within ten pixels around the origin.
@@ -122,21 +122,21 @@ fn times(out: &mut String, axis: &Axis, height: f64) {
 fn bands(out: &mut String, axis: &Axis, lane: &LaneView) {
     for (at, band) in lane.bands.iter().enumerate() {
         // Several partitions may be owned at the same time.
-        let row = if band.class == "owns" { length(at as u64 % 2) * 9.0 } else { 0.0 };
+        let row = if band.class == "owns" && lane.bands.len() > 1 { length(at as u64 % 2) * 4.0 } else { 0.0 };
         let (from, to) = (axis.at(band.from), axis.at(band.to));
         let w = (to - from).max(2.0);
         let y = lane.top + TOP + BAND + row;
         out.push_str(&format!(
-            "<g class=\"band {}\"><title>{label}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"8\" rx=\"2\"/>",
+            "<g class=\"band {}\"><title>{label}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"11\" rx=\"2\"/>",
             band.class,
             px(from),
             px(y),
             px(w),
-            label = html(&format!("{}, from {} to {}", band.label, readable(band.from), readable(band.to))),
+            label = html(&format!("{}, from {} to {}", band.label, readable(band.from.0), readable(band.to.0))),
         ));
         let letters = u32::try_from(band.label.chars().count()).unwrap_or(u32::MAX);
         if f64::from(letters) * 5.2 + 8.0 < w {
-            out.push_str(&format!("<text x=\"{}\" y=\"{}\">{}</text>", px(from + 5.0), px(y + 7.0), html(&band.label)));
+            out.push_str(&format!("<text x=\"{}\" y=\"{}\">{}</text>", px(from + 5.0), px(y + 8.5), html(&band.label)));
         }
         out.push_str("</g>\n");
     }
@@ -144,7 +144,7 @@ fn bands(out: &mut String, axis: &Axis, lane: &LaneView) {
 
 fn lines(out: &mut String, axis: &Axis, lane: &LaneView, range: Option<(i64, i64)>) {
     let Some((least, greatest)) = range else { return };
-    let room = lane.height - LINES - 7.0;
+    let room = lane.height - lane.inset - LINES - 7.0;
     let span = (greatest - least).max(1);
     let y = |value: i64| {
         let share = length(value.abs_diff(least)) / length(span.unsigned_abs());
@@ -173,7 +173,7 @@ fn lines(out: &mut String, axis: &Axis, lane: &LaneView, range: Option<(i64, i64
 fn place(picture: &Picture, axis: &Axis, mark: &Mark, at_end: bool) -> (f64, f64) {
     let point = mark.end.filter(|_| at_end).unwrap_or(mark.begin);
     let x = axis.places.get(point).copied().unwrap_or(0.0);
-    let top = picture.lanes.get(mark.lane).map_or(0.0, |lane| lane.top);
+    let top = picture.lanes.get(mark.lane).map_or(0.0, |lane| lane.top + lane.inset);
     (x, top + TOP + MIDDLE)
 }
 
