@@ -43,6 +43,7 @@
 //! | `sim` (feature `sim`) | an application's processes, a cluster, faults and the checker in virtual time, from one seed |
 //! | `check` (feature `check`) | histories and the checker: what was lost, doubled, reordered or seen too early, with its witness |
 //! | `strategy` (feature `proptest`) | strategies for property tests; a plan of faults shrinks to few of them |
+//! | `report` (feature `check`) | what a check found as one page of HTML, as text, as a diagram |
 //! | [`wire`], [`net`] | messages, record batches, frames; byte streams over TCP or in memory |
 //! | [`base`] | identifiers, time, chance and error codes |
 //!
@@ -71,6 +72,8 @@ pub mod journal;
 pub mod log;
 pub mod metadata;
 pub mod net;
+#[cfg(feature = "check")]
+pub mod report;
 pub mod server;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("wire", "base"),
     ("config", "base"),
     ("check", "base"),
+    ("report", "base check"),
     ("security", "base"),
     ("quota", "base"),
     ("net", "base"),
@@ -32,9 +33,12 @@ const LAYERS: &[(&str, &str)] = &[
     ("streams", "base config client"),
     ("gateway", "base net server client"),
     ("strategy", "base wire fault check"),
-    ("sim", "base wire config net log fault journal check broker client server"),
+    ("sim", "base wire config net log fault journal check report broker client server"),
     ("control", "base wire net journal server"),
-    ("cli", "base wire config check net fault journal broker client server streams gateway strategy sim control"),
+    (
+        "cli",
+        "base wire config check report net fault journal broker client server streams gateway strategy sim control",
+    ),
     // Chapters of prose; their examples are users like any other.
     ("guide", ""),
 ];
@@ -45,6 +49,7 @@ const PURE: &[&str] = &[
     "wire",
     "config",
     "check",
+    "report",
     "security",
     "quota",
     "log",

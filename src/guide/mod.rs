@@ -26,5 +26,9 @@ pub mod groups {}
 #[doc = include_str!("invariants.md")]
 pub mod invariants {}
 
+#[cfg(feature = "sim")]
+#[doc = include_str!("reports.md")]
+pub mod reports {}
+
 #[doc = include_str!("other_languages.md")]
 pub mod other_languages {}

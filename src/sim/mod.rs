@@ -30,6 +30,7 @@ mod fnv;
 mod ledger;
 mod liveness;
 mod node;
+mod reporting;
 mod run;
 mod simulation;
 mod stop;

@@ -81,6 +81,7 @@ fn check_side(scenario: &Scenario, side: Side) {
     let run = (scenario.run)(side);
     let report = run.report();
     let title = format!("{:02} {}, {side:?}", scenario.number, scenario.name);
+    keep(&run, &title);
     let expect = if side.is_wrong() { scenario.expect } else { &[] };
     for (code, verdict) in expect {
         let found = report.finding(*code).map(|found| found.verdict);
@@ -100,6 +101,16 @@ fn check_side(scenario: &Scenario, side: Side) {
     for counter in scenario.must_reach {
         let reached = report.counters.get(counter).is_some_and(|count| *count > 0);
         assert!(reached, "{title} proves nothing: {counter} is zero\n{run}");
+    }
+}
+
+/// `REPORTS=target/reports cargo test --test sim scenario` writes a report of every side.
+fn keep(run: &Run, title: &str) {
+    if let Some(folder) = std::env::var_os("REPORTS") {
+        let folder = Path::new(&folder).join("gallery");
+        std::fs::create_dir_all(&folder).unwrap();
+        let page = run.document().title(format!("Gallery {title}")).html();
+        std::fs::write(folder.join(format!("{}.html", title.to_lowercase().replace([' ', ','], "-"))), page).unwrap();
     }
 }
 
