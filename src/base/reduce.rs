@@ -21,7 +21,7 @@
 //!     tries += 1;
 //!     (letters.contains(&'x') && letters.len() as u64 * times >= 4).then_some(())
 //! });
-//! assert_eq!((text, tries), ((vec!['x'], 4), 10));
+//! assert_eq!((text, tries), ((vec!['x'], 4), 16));
 //! ```
 
 use std::fmt;
@@ -140,6 +140,9 @@ pub struct Parts<T> {
     at: usize,
     /// Whether anything went in this sweep.
     is_changed: bool,
+    /// The smallest chunk is the length divided by this.
+    pieces_max: usize,
+    chunk_min: usize,
 }
 
 impl<T> Parts<T> {
@@ -150,7 +153,15 @@ impl<T> Parts<T> {
         without: impl Fn(&T, Range<usize>) -> T + 'static,
     ) -> Self {
         let (length, without) = (Box::new(length), Box::new(without));
-        Self { what, length, without, chunk: None, at: 0, is_changed: false }
+        let (chunk, at, is_changed) = (None, 0, false);
+        Self { what, length, without, chunk, at, is_changed, pieces_max: usize::MAX, chunk_min: 1 }
+    }
+
+    /// Takes away no smaller pieces than one of so many, for a quick look at what is needed.
+    #[must_use]
+    pub fn in_pieces(mut self, pieces_max: usize) -> Self {
+        self.pieces_max = pieces_max.max(1);
+        self
     }
 }
 
@@ -164,6 +175,9 @@ impl<T, E> Pass<T, E> for Parts<T> {
         if length == 0 {
             return None;
         }
+        if self.chunk.is_none() {
+            self.chunk_min = length.div_ceil(self.pieces_max);
+        }
         let mut chunk = self.chunk.unwrap_or(length).min(length);
         loop {
             if self.at < length {
@@ -172,11 +186,11 @@ impl<T, E> Pass<T, E> for Parts<T> {
                 let what = format!("without {} of {length} {}", end - self.at, self.what);
                 return Some(Proposal { what, value: (self.without)(best, self.at..end) });
             }
-            // One at a time goes round until all that is left has been found to be needed.
-            if chunk == 1 && !self.is_changed {
+            // The smallest pieces go round until all that is left has been found to be needed.
+            if chunk <= self.chunk_min && !self.is_changed {
                 return None;
             }
-            (chunk, self.at, self.is_changed) = (chunk.div_ceil(2), 0, false);
+            (chunk, self.at, self.is_changed) = (chunk.div_ceil(2).max(self.chunk_min), 0, false);
         }
     }
 
@@ -334,6 +348,21 @@ mod tests {
         let holds = |left: &Vec<u32>| left.contains(&3) && (left.contains(&7) || !left.contains(&8));
         let (left, ()) = Reduction::new().pass(numbers()).run((0..10).collect(), (), |left| holds(left).then_some(()));
         assert_eq!(left, [3]);
+    }
+
+    #[test]
+    fn a_quick_look_gives_up_before_it_comes_to_single_parts() {
+        let tries_of = |parts: Parts<Vec<u32>>| {
+            let mut tries = 0;
+            let (left, ()) = Reduction::new().pass(parts).run((0..100).collect(), (), |left| {
+                tries += 1;
+                (left.len() == 100).then_some(())
+            });
+            assert_eq!(left.len(), 100);
+            tries
+        };
+        assert_eq!(tries_of(numbers().in_pieces(8)), 1 + 2 + 4 + 8);
+        assert_eq!(tries_of(numbers()), 1 + 2 + 4 + 8 + 15 + 25 + 50 + 100);
     }
 
     #[test]

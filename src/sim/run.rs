@@ -11,6 +11,7 @@ use crate::check::Outcome;
 use crate::check::Report;
 use crate::check::Verdict;
 use crate::fault::FaultPlan;
+use crate::fault::FaultReport;
 use crate::journal::Event;
 use crate::journal::Journal;
 use crate::wire::codec::Encoder;
@@ -40,6 +41,7 @@ pub struct Run {
     pub(super) endings: Vec<Ending>,
     pub(super) file: RunFile,
     pub(super) unmet: Vec<String>,
+    pub(super) faults: Vec<FaultReport>,
     pub(super) journal: Journal,
     pub(super) history: History,
     pub(super) report: Report,
@@ -65,6 +67,11 @@ impl Run {
     /// What was broken by plan.
     pub fn plan(&self) -> &FaultPlan {
         &self.file.faults
+    }
+
+    /// What became of the plan's faults and commands, and of those that a nemesis injected.
+    pub fn faults(&self) -> &[FaultReport] {
+        &self.faults
     }
 
     /// What clients did and saw, and what the cluster made of it, as the checker was shown it.

@@ -290,6 +290,7 @@ impl System {
             snapshot: cluster.snapshot(),
             file,
             unmet,
+            faults: cluster.faults(),
             journal,
             history,
             report,

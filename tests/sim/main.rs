@@ -5,3 +5,4 @@
 mod core;
 mod gallery;
 mod workloads;
+mod shrinking;
