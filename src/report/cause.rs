@@ -2,6 +2,8 @@
 
 use super::time::grouped;
 use crate::check::Code;
+use crate::check::Contract;
+use crate::check::Example;
 use crate::check::Finding;
 use crate::check::RecordName;
 use crate::check::Report;
@@ -115,6 +117,11 @@ pub(super) fn prevention(finding: &Finding, setup: &Setup, contrast: Option<&str
     let settings = asked.or(settings).filter(|_| finding.verdict != Verdict::Bug);
     match settings {
         Some(settings) => format!("It would not happen with {settings}"),
+        // What was promised was also configured: its settings help nobody any further.
+        None if finding.verdict == Verdict::Bug && row.contract != Some(Contract::Base) => {
+            "This configuration promises that it does not happen: a broker, a client or the application is wrong"
+                .to_owned()
+        }
         None => match row.remedy.strip_prefix("nothing: ") {
             Some(why) => format!("Nothing in Kafka prevents it: {why}"),
             None => format!("It would not happen with {}", row.remedy),
@@ -123,8 +130,13 @@ pub(super) fn prevention(finding: &Finding, setup: &Setup, contrast: Option<&str
 }
 
 /// How such a thing comes about in general, in two sentences; the steps say how it did here.
-pub(super) fn mechanism(code: Code) -> Option<&'static str> {
+pub(super) fn mechanism(code: Code, example: &Example) -> Option<&'static str> {
+    let is_there = example.steps.iter().any(|step| step.text.contains("is there, but not committed"));
     Some(match code {
+        Code::Lost if is_there => {
+            "The record was acknowledged and lies in the log, but the transaction it is in did not end as its producer \
+             was told."
+        }
         Code::Lost => {
             "An acknowledgement is worth as many copies as there were when it was given. Here the copies that had the \
              record are gone, or had to give way to a log that did not have it."

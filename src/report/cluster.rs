@@ -30,6 +30,7 @@ pub(super) struct Cluster {
     leo: BTreeMap<i32, Steps>,
     hw: BTreeMap<i32, Steps>,
     lso: BTreeMap<i32, Steps>,
+    begin: Moment,
 }
 
 /// What is true while events go by.
@@ -60,7 +61,7 @@ impl Now {
 
 impl Cluster {
     pub(super) fn of(history: &History, partition: &str, (begin, end): (Moment, Moment)) -> Self {
-        let mut cluster = Self::default();
+        let mut cluster = Self { begin, ..Self::default() };
         let mut now = Now::default();
         for (number, event) in numbered(history) {
             let Some(t) = event.t().map(|t| (nanos(t), number)) else {
@@ -151,6 +152,15 @@ impl Cluster {
 
     pub(super) fn brokers(&self) -> impl Iterator<Item = i32> + '_ {
         self.replicas.iter().copied().filter(|_| !self.roles.is_empty() || !self.leo.is_empty())
+    }
+
+    /// Whether the replicas differ from each other at any time by more than a moment's delay: then all are worth a lane.
+    pub(super) fn is_eventful(&self) -> bool {
+        let shrinks = |steps: &Steps| steps.windows(2).any(|pair| pair[1].1 < pair[0].1);
+        let ends: BTreeSet<i64> = self.leo.values().filter_map(|steps| Some(steps.last()?.1)).collect();
+        self.roles.values().any(|roles| roles.iter().filter(|(t, _)| *t >= self.begin).count() > 1)
+            || self.leo.values().any(shrinks)
+            || ends.len() > 1
     }
 
     pub(super) fn roles(&self, broker: i32) -> &[(Moment, Role)] {

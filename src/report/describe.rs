@@ -41,6 +41,19 @@ impl fmt::Display for Lane {
 }
 
 impl Lane {
+    /// Where it stands in a picture: a process before its later lives (`app-1/c0` before `app-1.1/c0`).
+    pub(super) fn place(&self) -> (u8, i32, String) {
+        match self {
+            Self::Faults => (0, 0, String::new()),
+            Self::Controller => (1, 0, String::new()),
+            Self::Broker(id) => (2, *id, String::new()),
+            Self::Coordinator(scope) => (3, 0, scope.clone()),
+            Self::Client(name) => (4, 0, name.replace('/', "\u{1}")),
+            Self::App(name) => (5, 0, name.replace('/', "\u{1}")),
+            Self::Logs => (6, 0, String::new()),
+        }
+    }
+
     /// What stands below its name.
     pub(super) fn role(&self) -> &'static str {
         match self {

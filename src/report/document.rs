@@ -136,7 +136,7 @@ impl<'a> Document<'a> {
                 picture: Picture::of(self.history, &story),
                 strips: Strip::all(self.history, &story.scope),
                 prevention: cause::prevention(finding, self.history.setup(), self.contrast.as_deref()),
-                mechanism: cause::mechanism(finding.code),
+                mechanism: cause::mechanism(finding.code, example),
                 story,
             });
         }

@@ -10,6 +10,7 @@ use super::escape::html;
 use super::escape::json_in_html;
 use super::metrics::Metrics;
 use super::metrics::Series;
+use super::picture::Mark;
 use super::story::Told;
 use super::strips::Column;
 use super::strips::Strip;
@@ -266,9 +267,9 @@ fn legend(out: &mut String, case: &Case<'_>) {
             sign.name()
         ));
     }
-    let operations = case.picture.marks.iter().any(|mark| mark.is_operation);
-    if operations {
-        for (class, name) in [("ok", "ok"), ("info", "outcome unknown"), ("fail", "failed")] {
+    for (class, name) in [("ok", "acknowledged"), ("info", "outcome unknown"), ("fail", "failed")] {
+        let is = |mark: &Mark| mark.is_operation && mark.end.is_some() && svg::answer(mark) == class;
+        if case.picture.marks.iter().any(is) {
             out.push_str(&format!("<li><i class=\"swatch {class}\"></i>{name}</li>\n"));
         }
     }

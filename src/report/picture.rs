@@ -108,12 +108,11 @@ impl Picture {
         let partition = headline_partition(story);
         let window = ((story.window.0, 0), (story.window.1, u32::MAX));
         let cluster = partition.as_ref().map(|partition| Cluster::of(history, partition, window));
-        if let Some(cluster) = &cluster {
-            let more = cluster.brokers().take(5).map(Lane::Broker).filter(|lane| !lanes.contains(lane));
-            let more: Vec<Lane> = more.collect();
-            lanes.extend(more);
-            lanes.sort();
+        if let Some(cluster) = cluster.as_ref().filter(|cluster| cluster.is_eventful()) {
+            let more: Vec<Lane> = cluster.brokers().take(5).map(Lane::Broker).collect();
+            lanes.extend(more.into_iter().filter(|lane| !story.lanes().contains(lane)));
         }
+        lanes.sort_by_cached_key(Lane::place);
         let mut views: Vec<LaneView> = Vec::with_capacity(lanes.len());
         let mut top = 0.0;
         for lane in lanes {

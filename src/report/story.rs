@@ -13,6 +13,7 @@ use super::time::nanos;
 use crate::check::Example;
 use crate::check::History;
 use crate::check::RecordName;
+use crate::check::event::Commit;
 use crate::check::event::Delivered;
 use crate::check::event::Event;
 use crate::check::event::FaultKind;
@@ -220,7 +221,7 @@ impl Scope {
             }
             Event::Poll(line) => {
                 let mut records = line.end.iter().flat_map(|end| end.records.values().flatten());
-                records.any(|record| record.id().is_some_and(|id| self.ids.contains(id))).then_some(58)
+                records.any(|record| record.id().is_some_and(|id| self.ids.contains(id))).then_some(79)
             }
             // What was set up is no cause.
             Event::Fault(line) if line.note.as_deref().is_some_and(is_preparation) => None,
@@ -234,6 +235,8 @@ impl Scope {
             Event::Leader(line) if partition => Some(if line.unclean { 85 } else { 74 }),
             Event::Truncated(_) if partition => Some(87),
             Event::Isr(_) if partition => Some(52),
+            // A process crashes with all its clients; once is enough.
+            Event::Crashed(line) if line.process.contains('/') => None,
             Event::Crashed(line) => self.has_process(&line.process).then_some(83),
             Event::EndTxn(line) => self.txns.contains(&line.txn).then_some(80),
             Event::Settled(line) => self.txns.contains(&line.txn).then_some(72),
@@ -263,7 +266,8 @@ impl Scope {
 
 /// Whether a command of the test only prepares something: what it prepares tells by itself when it happens.
 fn is_preparation(note: &str) -> bool {
-    note.starts_with("create ") || note.starts_with("inject ")
+    // That a broker crashed is told when it goes down.
+    ["create ", "inject ", "crash "].iter().any(|word| note.starts_with(word))
 }
 
 /// The partition that a mark of the cluster is about.
@@ -319,6 +323,8 @@ impl Story {
         let window = window(history, &steps);
         let folded = add_causes(history, leaders, &scope, window, &mut steps);
         steps.sort_by_key(|step| (step.line.t.unwrap_or(u64::MAX), step.line.number));
+        let first = steps.iter().filter_map(|step| step.line.t).min().unwrap_or(window.0);
+        let window = (first.min(window.0), window.1);
         Self { steps, conclusions, folded, scope, window }
     }
 
@@ -337,7 +343,7 @@ impl Story {
 }
 
 /// Where the log at the end is the proof and the append was seen, the append is the better step: it has a time.
-fn say_when_it_was_written(history: &History, leaders: &Leaders, steps: &mut Vec<Told>) {
+fn say_when_it_was_written(history: &History, leaders: &Leaders, steps: &mut [Told]) {
     let wanted: BTreeMap<(String, i64), usize> = steps
         .iter()
         .enumerate()
@@ -415,6 +421,12 @@ fn add_causes(
         let score = if before { score.saturating_sub(20) } else { score };
         let distance = spans.iter().map(|(from, to)| from.saturating_sub(t).max(t.saturating_sub(*to))).min();
         candidates.push((score, distance.unwrap_or(0), number, event));
+    }
+    // The commit that first says that a record is done decides where the next owner begins.
+    let covers = |commit: &Commit| scope.places.iter().any(|(name, offset)| commit.offsets.get(name) > Some(offset));
+    let first = candidates.iter_mut().find(|(_, _, _, event)| matches!(event, Event::Commit(commit) if covers(commit)));
+    if let Some((score, ..)) = first {
+        *score = 85;
     }
     candidates.sort_by_key(|(score, distance, number, _)| (u8::MAX - score, *distance, *number));
     let mut lanes: BTreeSet<Lane> = steps.iter().map(|step| step.line.lane.clone()).collect();

@@ -263,11 +263,11 @@ impl Known {
         is_subject: &dyn Fn(i64, Option<&RecordName>) -> bool,
     ) -> Cell {
         let Some(ids) = self.acked.get(&offset) else { return Cell::default() };
-        let mut cell = Cell { text: names.short(ids.first()), ..Cell::default() };
+        let short: Vec<String> = ids.iter().take(2).map(|id| names.short(Some(id))).collect();
+        let mut cell = Cell { text: short.join(" / "), ..Cell::default() };
         let all: Vec<String> = ids.iter().map(ToString::to_string).collect();
         cell.title = format!("acknowledged at offset {offset}: {}", all.join(", "));
         if ids.len() > 1 {
-            cell.text.push_str(" +");
             cell.classes.push("wrong");
         }
         if ids.iter().any(|id| is_subject(offset, Some(id))) {

@@ -218,19 +218,24 @@ fn draw_arrow(out: &mut String, picture: &Picture, axis: &Axis, arrow: &Arrow) {
     ));
 }
 
+/// How an operation ended, by the style's name.
+pub(super) fn answer(mark: &Mark) -> &'static str {
+    match (mark.is_operation, mark.answer) {
+        (false, _) => "",
+        (true, Some(Answer::Ok)) => "ok",
+        (true, Some(Answer::Fail)) => "fail",
+        (true, Some(Answer::Info) | None) => "info",
+    }
+}
+
 fn draw_mark(out: &mut String, picture: &Picture, axis: &Axis, mark: &Mark, case: usize, is_linear: bool, title: &str) {
     let (x, y) = place(picture, axis, mark, false);
     let top = y - MIDDLE;
-    let answer = match (mark.is_operation, mark.answer) {
-        (false, _) => "",
-        (true, Some(Answer::Ok)) => " ok",
-        (true, Some(Answer::Fail)) => " fail",
-        (true, Some(Answer::Info) | None) => " info",
-    };
+    let answer = answer(mark);
     let role = if mark.is_witness { " witness" } else { "" };
     let axis_name = if is_linear { "l" } else { "w" };
     out.push_str(&format!(
-        "<a class=\"mark{role}{answer} {}\" id=\"c{case}{axis_name}{n}\" data-step=\"{n}\" href=\"#c{case}s{n}\"><title>{}</title>",
+        "<a class=\"mark{role} {answer} {}\" id=\"c{case}{axis_name}{n}\" data-step=\"{n}\" href=\"#c{case}s{n}\"><title>{}</title>",
         class(mark.sign),
         html(title),
         n = mark.number,
