@@ -80,6 +80,8 @@ struct Trace<'a> {
     /// Groups of KIP-848.
     consumer_groups: BTreeSet<String>,
     transaction_version: i16,
+    /// How often each classic group was forgotten, and its generation.
+    generations: BTreeMap<String, (u32, i64)>,
     transactions: Transactions<'a>,
 }
 
@@ -182,6 +184,7 @@ impl<'a> Trace<'a> {
             forced: None,
             consumer_groups: BTreeSet::new(),
             transaction_version: 2,
+            generations: BTreeMap::new(),
             transactions,
         }
     }
@@ -285,7 +288,20 @@ impl<'a> Trace<'a> {
         }));
         // The members of a consumer group have epochs of their own.
         if !self.consumer_groups.contains(group) && status != GroupStatus::Dead {
-            self.events.push(Checked::Epoch(event::Epoch { t, scope: format!("group:{group}"), value: generation }));
+            let known = self.generations.entry(group.to_owned()).or_default();
+            // A group that was forgotten begins again.
+            let life = if generation < known.1 { known.0 + 1 } else { known.0 };
+            *known = (life, generation);
+            let scope = self.scope(group);
+            self.events.push(Checked::Epoch(event::Epoch { t, scope, value: generation }));
+        }
+    }
+
+    /// Under what name the generations of a classic group count.
+    fn scope(&self, group: &str) -> String {
+        match self.generations.get(group) {
+            Some((life, _)) if *life > 0 => format!("group:{group}#{life}"),
+            _ => format!("group:{group}"),
         }
     }
 
@@ -693,7 +709,7 @@ impl<'a> Trace<'a> {
 
     fn accept_commit(&mut self, group: &str, member: &str, generation: i32, what: Effect) {
         let is_consumer = self.consumer_groups.contains(group);
-        let scope = if is_consumer { format!("group:{group}/{member}") } else { format!("group:{group}") };
+        let scope = if is_consumer { format!("group:{group}/{member}") } else { self.scope(group) };
         let line = event::Accepted { t: self.t, scope, value: generation.into(), what, place: None };
         self.events.push(Checked::Accepted(line));
     }

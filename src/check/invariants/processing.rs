@@ -149,6 +149,10 @@ pub(super) fn start(facts: &Facts<'_>, group: u32, partition: u32) -> Option<i64
             }
         }
     }
+    // Before it commits, a group has begun.
+    let commits = facts.commits.get(&(group, partition)).into_iter().flatten();
+    let accepted = commits.filter(|commit| commit.answer == Some(Answer::Ok));
+    starts.extend(accepted.map(|commit| (commit.invoked, commit.offset)));
     if let Some((_, start)) = starts.iter().min() {
         return Some(*start);
     }

@@ -332,6 +332,8 @@ fn start(m: &Model, group: &str, p: &str) -> Option<i64> {
             }
         }
     }
+    let all = commits(m);
+    starts.extend(ok(&of(&all, group, p)).into_iter().map(|c| (c.inv, c.off)));
     if let Some((_, start)) = starts.iter().min() {
         return Some(*start);
     }

@@ -10,6 +10,7 @@
 
 mod broker_mutants;
 mod consumers;
+mod groups;
 mod network;
 mod producers;
 mod replication;
@@ -25,6 +26,7 @@ use std::path::Path;
 const GALLERY: &[&[&Scenario]] = &[
     producers::SCENARIOS,
     consumers::SCENARIOS,
+    groups::SCENARIOS,
     network::SCENARIOS,
     replication::SCENARIOS,
     transactions::SCENARIOS,

@@ -154,7 +154,7 @@ const HANGING_TXN: Scenario = Scenario {
     name: "hanging-txn",
     wrong: "`transaction.version=1`, and brokers that do not verify",
     schedule: "a batch is on its way until its transaction is aborted for want of an answer",
-    expect: &[(Code::HangTxn, Verdict::Gap)],
+    expect: &[(Code::HangTxn, Verdict::Gap), (Code::StuckLso, Verdict::Bug), (Code::Unseen, Verdict::Bug)],
     right: Some("`transaction.version=2`: late batches are refused"),
     must_reach: &["faults"],
     run: |side| {
@@ -162,7 +162,7 @@ const HANGING_TXN: Scenario = Scenario {
             if node.index() == 1 {
                 let mut consumer = transactional_member(&node).build();
                 consumer.subscribe([TOPIC])?;
-                while timeout(secs(500), consumer.recv()).await.is_ok() {}
+                while timeout(secs(800), consumer.recv()).await.is_ok() {}
                 return Ok(());
             }
             let settings = node.client().producer().delivery_timeout(secs(5)).transactional("id");
