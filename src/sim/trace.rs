@@ -115,6 +115,8 @@ struct Transactions<'a> {
     ids: BTreeMap<i64, String>,
     /// The present epoch of each producer.
     epochs: BTreeMap<i64, i64>,
+    /// Those of which the end was seen to arrive.
+    seen: BTreeSet<&'a str>,
     /// What the last end of each producer's transaction was asked for with.
     cause: BTreeMap<i64, String>,
     /// The offsets that each producer's transaction has in groups: group, partition, transaction.
@@ -148,13 +150,19 @@ impl<'a> Transactions<'a> {
     }
 
     /// The transaction for whose end a client sent a request at this moment.
-    fn ended_by(&self, client_id: &str, transactional_id: &str, sent: Instant) -> Option<&'a str> {
+    fn ended_by(&mut self, client_id: &str, transactional_id: &str, sent: Instant) -> Option<&'a str> {
         let is_of = |end: &&&event::EndTxn| {
             let process = end.process.strip_prefix(client_id).is_some_and(|rest| rest.starts_with('/'));
             process && end.txn.strip_prefix(transactional_id).is_some_and(|rest| rest.starts_with('@'))
         };
         let ends = self.ends.iter().filter(is_of).filter(|end| end.t <= sent);
-        ends.max_by_key(|end| end.t).map(|end| end.txn.as_str())
+        let latest = ends.clone().map(|end| end.t).max()?;
+        // Of those that were asked for at one moment, the first comes first.
+        let mut at_once = ends.filter(|end| end.t == latest).map(|end| end.txn.as_str());
+        let last = at_once.clone().last();
+        let found = at_once.find(|txn| !self.seen.contains(txn)).or(last)?;
+        self.seen.insert(found);
+        Some(found)
     }
 }
 

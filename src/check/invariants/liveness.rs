@@ -70,7 +70,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             });
         }
     }
-    consumers(facts, findings, long_ago);
+    consumers(facts, findings, deadline, deadline - healed);
 }
 
 fn operations(facts: &Facts<'_>) -> Vec<Op> {
@@ -135,9 +135,15 @@ fn coordinators(facts: &Facts<'_>, findings: &mut Findings, long_ago: u64) {
 }
 
 /// Members that own a partition, have something to read, and do not.
-fn consumers(facts: &Facts<'_>, findings: &mut Findings, long_ago: u64) {
+///
+/// A member that let go of it only after all should have been well had its chance as well.
+fn consumers(facts: &Facts<'_>, findings: &mut Findings, deadline: u64, converge: u64) {
     let history = facts.history;
-    for own in facts.intervals.iter().filter(|own| own.to == u64::MAX && own.from <= long_ago) {
+    for own in facts.intervals.iter().filter(|own| own.to >= deadline) {
+        let long_ago = own.to.min(history.end_t) - converge;
+        if own.from > long_ago {
+            continue;
+        }
         let order = facts.order(own.partition);
         let mut position: Option<i64> = match history.setup.auto_offset_reset {
             OffsetReset::Earliest => Some(order.log_start),

@@ -14,31 +14,40 @@ use std::collections::BTreeMap;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let history = facts.history;
-    let (Some(healed), Some(_)) = (facts.healed, facts.deadline()) else {
+    let (Some(healed), Some(deadline)) = (facts.healed, facts.deadline()) else {
         if facts.healed.is_some() {
             findings.undecided(Code::Unseen, "the history ends before there was time to converge");
         }
         return;
     };
     let converge = u64::try_from(history.setup.converge().as_nanos()).unwrap_or(u64::MAX);
-    let mut readers: BTreeMap<u32, u32> = BTreeMap::new();
-    for interval in facts.intervals.iter().filter(|interval| interval.to == u64::MAX) {
-        readers.entry(interval.partition).or_insert(interval.event);
+    // Until when a partition had a reader, and the event that shows it.
+    let mut readers: BTreeMap<u32, (u64, u32)> = BTreeMap::new();
+    let mut reads = |partition: u32, until: u64, event: u32| {
+        let known = readers.entry(partition).or_insert((until, event));
+        if known.0 < until {
+            *known = (until, event);
+        }
+    };
+    for interval in facts.intervals.iter().filter(|interval| interval.to >= deadline) {
+        reads(interval.partition, interval.to.min(history.end_t), interval.event);
     }
     for chunk in &history.chunks {
         let poll = facts.poll_of(chunk);
         if poll.completed >= healed && !facts.crashed.contains_key(&poll.process) {
-            readers.entry(chunk.partition).or_insert(poll.event);
+            reads(chunk.partition, history.end_t, poll.event);
         }
     }
     let exemptions = Exemptions::of(facts);
     let first_read = first_read(facts);
     for (send, row) in (0..).zip(&history.sends) {
-        let late = row.completed.saturating_add(converge) <= history.end_t;
-        if facts.has(send, flag::DELIVERED) || !late || facts.status(send) != Status::Ok || exemptions.cover(send) {
+        if facts.has(send, flag::DELIVERED) || facts.status(send) != Status::Ok || exemptions.cover(send) {
             continue;
         }
-        let Some(reader) = readers.get(&row.partition) else { continue };
+        let Some((until, reader)) = readers.get(&row.partition) else { continue };
+        if row.completed.saturating_add(converge) > *until {
+            continue;
+        }
         if first_read.get(&row.partition).is_some_and(|first| *first > row.offset) {
             continue;
         }
