@@ -29,7 +29,7 @@ pub enum ClientMutant {
     FilterEndsAtFirstMarker,
     /// A commit that is not answered in time is taken for an abort.
     AbortAfterCommitTimeout,
-    /// `NOT_LEADER_OR_FOLLOWER` is treated as if the offset were out of range.
+    /// A broker that leads no more is taken for one that has no such offset.
     NotLeaderIsOutOfRange,
     /// Batches whose checksum is wrong are passed over.
     SkipCorruptBatches,

@@ -273,6 +273,7 @@ impl System {
         if let Some(after) = healed {
             events.push(Event::Healed(event::Healed { t: crate::base::Instant::after_start(after) }));
         }
+        events.push(Event::Ended(event::Ended { t: ledger.now() }));
         // Stable: at one moment what a client does comes before what the cluster makes of it.
         events.sort_by_key(Event::t);
         let all = [Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs);

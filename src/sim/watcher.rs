@@ -272,9 +272,17 @@ impl Interceptor for Watcher {
         }
         let t = self.ledger.now();
         let end = end_of(t, outcome);
-        if let Some((place, _)) = asked.filter(|(_, asked)| *asked == commit) {
-            let process = state.actor(self.producer(producer), &end);
-            return self.end_at(place, process, end);
+        match asked {
+            Some((place, asked)) if asked == commit => {
+                let process = state.actor(self.producer(producer), &end);
+                return self.end_at(place, process, end);
+            }
+            // Who says that it ended otherwise says that this was certainly refused.
+            Some((refused, _)) => {
+                let refusal = End { t, result: Answer::Fail, ..End::default() };
+                self.end_at(refused, self.producer(producer), refusal);
+            }
+            None => {}
         }
         let process = state.actor(self.producer(producer), &end);
         self.ledger.note(Event::EndTxn(event::EndTxn { t, op: None, process, txn, commit, end: Some(end) }));

@@ -327,5 +327,7 @@ fn at_one_moment_the_order_of_events_decides() {
         json!({"event": "commit", "process": "c", "group": "g", "offsets": {"o-0": 1}, "end": {"result": "ok"}});
     check(&with(&[assigned.clone(), read(0), commit.clone(), released.clone()]), &[]);
     check(&with(&[assigned.clone(), released.clone(), read(0)]), &[Code::UnownedRead]);
-    check(&with(&[assigned, read(0), released, commit]), &[Code::CommitUnowned]);
+    let again =
+        json!({"event": "assigned", "process": "c", "group": "g", "generation": 2, "partitions": {"o-0": null}});
+    check(&with(&[assigned, read(0), released, commit, again]), &[Code::CommitUnowned]);
 }

@@ -177,6 +177,14 @@ pub struct CommitRemoved {
     pub by: Removal,
 }
 
+/// The recording ended: whatever had not happened by then did not happen in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ended {
+    /// When.
+    pub t: Instant,
+}
+
 /// The last line: how many lines came before it, so that a file that was cut is noticed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

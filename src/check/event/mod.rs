@@ -53,6 +53,8 @@ pub enum Event {
     Fault(Fault),
     /// Everything broken on purpose works again.
     Healed(Healed),
+    /// The recording ended; without it, it is taken to end with its last event.
+    Ended(Ended),
     /// A partition came into being.
     Created(Created),
     /// A partition was deleted with its topic.
@@ -124,6 +126,7 @@ impl Event {
             Self::Crashed(line) => Some(line.t),
             Self::Fault(line) => Some(line.t),
             Self::Healed(line) => Some(line.t),
+            Self::Ended(line) => Some(line.t),
             Self::Created(line) => Some(line.t),
             Self::Deleted(line) => Some(line.t),
             Self::CommitRemoved(line) => Some(line.t),

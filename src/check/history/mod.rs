@@ -204,6 +204,7 @@ fn is_white(event: &Event) -> bool {
             | Event::Crashed(_)
             | Event::Fault(_)
             | Event::Healed(_)
+            | Event::Ended(_)
             | Event::Created(_)
             | Event::Deleted(_)
             | Event::CommitRemoved(_)

@@ -104,8 +104,11 @@ fn strangers(facts: &Facts<'_>, findings: &mut Findings) {
                     )
                     .so(text)
             };
+            // What takes no time has its place among the events.
+            let by = if commit.asked == commit.answered { commit.event } else { u32::MAX };
             let holds = own.any(|own| {
-                own.partition == *partition && own.from <= commit.answered && own.is_open(commit.asked, commit.event)
+                let had = (own.from, own.event) <= (commit.answered, by) && own.is_open(commit.asked, commit.event);
+                had && own.partition == *partition
             });
             if !holds {
                 findings.add(Code::CommitUnowned, || witness("it did not own that partition then".to_owned()));

@@ -350,8 +350,10 @@ impl Fetcher {
         let mut refresh = false;
         let mut waker = None;
         let mutants = self.router.settings.mutants;
-        let misread =
-            |code| code == ErrorCode::NOT_LEADER_OR_FOLLOWER && mutants.has(ClientMutant::NotLeaderIsOutOfRange);
+        let misread = |code| {
+            matches!(code, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH)
+                && mutants.has(ClientMutant::NotLeaderIsOutOfRange)
+        };
         {
             let shared = Arc::clone(&self.shared);
             let mut state = lock(&shared.state);
@@ -477,13 +479,9 @@ fn open(mut response: FetchResponse, isolation: IsolationLevel, mutants: Mutants
         for mut data in topic.partitions {
             let records = data.records.take().unwrap_or_default().into_bytes();
             let bytes = records.len();
-            let trusts = mutants.has(ClientMutant::TrustChecksums);
-            let skips = mutants.has(ClientMutant::SkipCorruptBatches);
-            let checked = |batch: Result<Batch, BatchError>| {
-                batch.and_then(|batch| if trusts { Ok(batch) } else { batch.verify().map(|()| batch) })
-            };
-            let batches = Batch::split(&records).ignoring_partial_tail().map(checked);
-            let mut batches: Result<Vec<Batch>, BatchError> = batches.filter(|batch| batch.is_ok() || !skips).collect();
+            let checked = |batch: Result<Batch, BatchError>| batch.and_then(|batch| verified(batch, mutants));
+            let mut batches: Result<Vec<Batch>, BatchError> =
+                Batch::split(&records).ignoring_partial_tail().map(checked).collect();
             if isolation == IsolationLevel::ReadCommitted {
                 let aborted = data.aborted_transactions.take().unwrap_or_default();
                 batches = batches.and_then(|batches| hide_aborted(batches, &aborted, mutants));
@@ -492,6 +490,18 @@ fn open(mut response: FetchResponse, isolation: IsolationLevel, mutants: Mutants
         }
     }
     (response, rows)
+}
+
+/// A batch whose checksum is right.
+fn verified(mut batch: Batch, mutants: Mutants) -> Result<Batch, BatchError> {
+    match batch.verify() {
+        Err(_) if mutants.has(ClientMutant::TrustChecksums) => Ok(batch),
+        Err(_) if mutants.has(ClientMutant::SkipCorruptBatches) => {
+            batch.header.attributes = batch.header.attributes.with_control(true);
+            Ok(batch)
+        }
+        verdict => verdict.map(|()| batch),
+    }
 }
 
 /// How long at most a broker is asked to wait; kept here so that the request time-out can be added to it.

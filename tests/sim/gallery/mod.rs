@@ -9,6 +9,7 @@
 //! `UPDATE_GUIDE=1 cargo test --test sim the_guide`.
 
 mod broker_mutants;
+mod client_mutants;
 mod consumers;
 mod groups;
 mod network;
@@ -31,6 +32,7 @@ const GALLERY: &[&[&Scenario]] = &[
     replication::SCENARIOS,
     transactions::SCENARIOS,
     broker_mutants::SCENARIOS,
+    client_mutants::SCENARIOS,
 ];
 
 /// One row of the gallery.

@@ -2,10 +2,11 @@
 //!
 //! Not here: what a row is about.
 
+use super::Side;
 use rehearsal::NewTopic;
 use rehearsal::client::{
-    Acks, ConsumerBuilder, ConsumerRecord, IsolationLevel, OffsetReset, Pipeline, Producer, ProducerRecord, Progress,
-    StartFrom, TransactionError,
+    Acks, ClientMutant, ConsumerBuilder, ConsumerRecord, IsolationLevel, OffsetReset, Pipeline, Producer,
+    ProducerRecord, Progress, StartFrom, TransactionError,
 };
 use rehearsal::sim::{AppError, Node, Simulation, System};
 use std::time::Duration;
@@ -151,4 +152,9 @@ pub(super) async fn copy_pipeline(node: &Node, pause: Duration) -> Result<(), Ap
         }
         tokio::time::sleep(pause).await;
     }
+}
+
+/// The wrong side has this bug in the clients of all processes.
+pub(super) fn planted(simulation: Simulation, side: Side, bug: ClientMutant) -> Simulation {
+    simulation.client(move |builder, _| if side.is_wrong() { builder.mutant(bug) } else { builder })
 }
