@@ -218,7 +218,8 @@ impl Engine {
             Input::Disconnected { connection, reason } => {
                 if let Some(known) = self.connections.remove(&connection) {
                     self.purgatory.remove(connection);
-                    self.faults.forget(connection, !known.closing);
+                    let request = known.current.map(|(_, request)| request);
+                    self.faults.forget(connection, request.filter(|_| !known.closing));
                     self.journal.record(now, Event::Disconnected { connection, reason });
                 }
             }
@@ -380,7 +381,10 @@ impl Engine {
 
     /// The journal's number of the request that is being handled.
     pub(super) fn current_request(&self, connection: ConnectionId) -> Option<u64> {
-        self.connections.get(&connection)?.current.map(|(_, request)| request)
+        match self.connections.get(&connection) {
+            Some(known) => known.current.map(|(_, request)| request),
+            None => self.faults.late(connection),
+        }
     }
 
     /// Notes that the current request will not be answered.
@@ -415,7 +419,13 @@ impl Engine {
         fault: Option<BytesFault>,
     ) {
         self.note_details(now);
-        let Some((correlation_id, request)) = self.take_current(connection) else { return };
+        let Some((correlation_id, request)) = self.take_current(connection) else {
+            if let Some(request) = self.faults.take_late(connection) {
+                // Nobody is there to read it.
+                self.journal.record(now, Event::Response { request, response: Arc::new(response) });
+            }
+            return;
+        };
         let response = Arc::new(response);
         self.journal.record(now, Event::Response { request, response: Arc::clone(&response) });
         let not_before = now;

@@ -52,6 +52,8 @@ pub(super) struct FaultLayer {
     after: BTreeMap<ConnectionId, After>,
     delayed: BTreeMap<(Instant, u64), Kept>,
     held: VecDeque<(FaultId, Kept)>,
+    /// The journal's numbers of requests that are held and whose clients have hung up.
+    late: BTreeMap<ConnectionId, u64>,
     /// Faults whose requests may go on.
     released: VecDeque<FaultId>,
     /// Connections on which no request is read until then.
@@ -109,6 +111,7 @@ impl FaultLayer {
             after: BTreeMap::new(),
             delayed: BTreeMap::new(),
             held: VecDeque::new(),
+            late: BTreeMap::new(),
             released: VecDeque::new(),
             muted: BTreeMap::new(),
             plans: Plans::default(),
@@ -142,13 +145,26 @@ impl FaultLayer {
     }
 
     /// Forgets all that waits on a connection that has ended. A request that is held on its way arrives all the same if
-    /// it was the client that hung up.
-    pub(super) fn forget(&mut self, connection: ConnectionId, hung_up: bool) {
+    /// it was the client that hung up; `request` is its number in the journal then.
+    pub(super) fn forget(&mut self, connection: ConnectionId, request: Option<u64>) {
         self.after.remove(&connection);
         self.muted.remove(&connection);
         self.delayed.retain(|_, kept| kept.connection() != connection);
-        let arrives = |kept: &Kept| hung_up && matches!(kept, Kept::Request(..));
+        let arrives = |kept: &Kept| request.is_some() && matches!(kept, Kept::Request(..));
         self.held.retain(|(_, kept)| kept.connection() != connection || arrives(kept));
+        if let Some(request) = request.filter(|_| self.held.iter().any(|(_, kept)| kept.connection() == connection)) {
+            self.late.insert(connection, request);
+        }
+    }
+
+    /// The number of a request whose client has hung up.
+    pub(super) fn late(&self, connection: ConnectionId) -> Option<u64> {
+        self.late.get(&connection).copied()
+    }
+
+    /// Its number, when it is answered.
+    pub(super) fn take_late(&mut self, connection: ConnectionId) -> Option<u64> {
+        self.late.remove(&connection)
     }
 
     fn delay(&mut self, until: Instant, kept: Kept) {

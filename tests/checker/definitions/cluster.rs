@@ -127,6 +127,28 @@ fn one_event(m: &Model, found: &mut Violations, before: &[Event], event: &Event)
             if known.is_some_and(|y| y > x.offset) {
                 found.insert(("LOGSTART-REGRESS", format!("{}@{}", x.partition, x.offset)));
             }
+            let setup = m.setup.topics.get(topic(&x.partition)).cloned().unwrap_or_default();
+            // Right before it, retention took a segment for its age.
+            let expired = last(before, |e| match e {
+                Event::SegmentDeleted(y) => Some(
+                    y.partition == x.partition
+                        && y.t == x.t
+                        && y.by == Removal::Expiry
+                        && setup.retention_bytes < 0
+                        && setup.retention_ms >= 0
+                        && y.now_ms - y.max_timestamp_ms >= setup.retention_ms,
+                ),
+                Event::LogStart(_) => Some(false),
+                _ => None,
+            });
+            let young = m.sends.iter().any(|send| {
+                let there = send.p == x.partition && send.off >= known.unwrap_or(0) && send.off < x.offset;
+                let age = i128::from(ns(x.t).saturating_sub(send.inv));
+                there && send.status() == Status::Ok && age < i128::from(setup.retention_ms) * 1_000_000
+            });
+            if expired == Some(true) && young {
+                found.insert(("EARLY-DELETE", x.partition.clone()));
+            }
         }
         Event::Truncated(x) => truncated(found, x),
         Event::SegmentDeleted(x) => {

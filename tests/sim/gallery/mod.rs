@@ -15,6 +15,7 @@ mod groups;
 mod network;
 mod producers;
 mod replication;
+mod retention;
 mod support;
 mod transactions;
 
@@ -30,6 +31,7 @@ const GALLERY: &[&[&Scenario]] = &[
     groups::SCENARIOS,
     network::SCENARIOS,
     replication::SCENARIOS,
+    retention::SCENARIOS,
     transactions::SCENARIOS,
     broker_mutants::SCENARIOS,
     client_mutants::SCENARIOS,

@@ -122,7 +122,7 @@ const DELAYED_ENDTXN_COMMIT: Scenario = Scenario {
     wrong: "`transaction.version=1`",
     schedule: "a late copy of the request that committed a transaction arrives in the middle of the next one, \
                which is aborted then (KAFKA-17754)",
-    expect: &[(Code::G1a, Verdict::Bug), (Code::Torn, Verdict::Bug), (Code::CommitLie, Verdict::Bug)],
+    expect: &[(Code::CrossTxn, Verdict::Gap), (Code::Torn, Verdict::Bug), (Code::G1a, Verdict::Bug)],
     right: Some("`transaction.version=2`: each transaction has its own epoch"),
     must_reach: &["faults", "transactions committed", "transactions aborted", "delivered"],
     run: |side| delayed_end(side, true),
@@ -138,7 +138,7 @@ const DELAYED_ENDTXN_ABORT: Scenario = Scenario {
     name: "delayed-endtxn-abort",
     wrong: "`transaction.version=1`",
     schedule: "as 38, but the first transaction is aborted, and the second one committed",
-    expect: &[(Code::Lost, Verdict::Bug), (Code::Torn, Verdict::Bug)],
+    expect: &[(Code::CrossTxn, Verdict::Gap), (Code::Torn, Verdict::Bug), (Code::Lost, Verdict::Bug)],
     right: Some("`transaction.version=2`"),
     must_reach: &["faults", "transactions committed", "transactions aborted"],
     run: |side| delayed_end(side, false),
