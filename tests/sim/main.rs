@@ -4,5 +4,5 @@
 
 mod core;
 mod gallery;
-mod workloads;
 mod shrinking;
+mod workloads;

@@ -17,6 +17,7 @@ mod producers;
 mod replication;
 mod support;
 mod transactions;
+mod unlisted_mutants;
 
 use rehearsal::check::{Code, IMPLIES, Outcome, Severity, Verdict};
 use rehearsal::sim::{Ending, Run};
@@ -33,6 +34,7 @@ const GALLERY: &[&[&Scenario]] = &[
     transactions::SCENARIOS,
     broker_mutants::SCENARIOS,
     client_mutants::SCENARIOS,
+    unlisted_mutants::SCENARIOS,
 ];
 
 /// One row of the gallery.
