@@ -27,7 +27,6 @@ use crate::base::PartitionIndex;
 use crate::base::Seed;
 use crate::base::Uuid;
 use crate::journal::Event;
-use crate::log::Replica;
 use crate::log::ReplicaFetch;
 use crate::log::ReplicaFetched;
 use std::collections::BTreeMap;
@@ -225,8 +224,8 @@ impl State {
             let is_as_before = self.replication.followers.get(&key).is_some_and(is_as_before);
             if log.config().mutants.has(BrokerMutant::TruncatesToHighWatermark) {
                 let resumes = log.replica(broker).filter(|replica| !replica.is_replicating() && !is_as_before);
-                if let Some(end) = resumes.filter(|_| mode != Mode::Stopped).map(Replica::high_watermark) {
-                    log.truncate_replica(broker, end);
+                if resumes.is_some() && mode != Mode::Stopped {
+                    log.truncate_to_high_watermark(broker);
                 }
             }
             if mode == Mode::Instant {

@@ -154,6 +154,16 @@ impl PartitionLog {
         }
     }
 
+    /// Cuts a follower's log back to its own high watermark: what Kafka did before KIP-101, and a planted bug does.
+    pub fn truncate_to_high_watermark(&mut self, replica: BrokerId) {
+        let Some(follower) = self.replica_mut(replica) else { return };
+        let own = (follower.log.leader_epochs().entries().to_vec(), follower.log.log_end_offset());
+        let end = follower.high_watermark;
+        if self.truncate_replica(replica, end) {
+            self.trace_divergence(replica, own, false);
+        }
+    }
+
     /// Lets the leader's appends reach the follower on `replica`, or keeps them from it; it catches up at once.
     ///
     /// Returns whether the high watermark moved.

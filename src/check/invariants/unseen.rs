@@ -11,6 +11,7 @@ use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
 use crate::check::history::Status;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let history = facts.history;
@@ -27,9 +28,12 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let last = readers.entry(interval.partition).or_default();
         *last = (interval.to, interval.event).max(*last);
     }
+    let members: BTreeSet<(u32, u32)> = facts.intervals.iter().map(|own| (own.process, own.partition)).collect();
     for chunk in &history.chunks {
         let poll = facts.poll_of(chunk);
-        if poll.completed >= healed && !facts.crashed.contains_key(&poll.process) {
+        // Of members it is known until when they read.
+        let is_member = members.contains(&(poll.process, chunk.partition));
+        if !is_member && poll.completed >= healed && !facts.crashed.contains_key(&poll.process) {
             let last = readers.entry(chunk.partition).or_default();
             *last = (u64::MAX, poll.event).max(*last);
         }

@@ -407,7 +407,9 @@ impl Sender {
         let waits_for_earlier = code == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
             && lock(&self.shared.accumulator).has_earlier(&ready.partition, ready.pending.ordinal);
         if !waits_for_earlier {
-            if ready.pending.may_be_in_log || self.shared.transactional.is_some() {
+            let in_doubt = ready.pending.may_be_in_log;
+            let in_doubt = in_doubt && !self.router.settings.mutants.has(ClientMutant::BumpUnresolved);
+            if in_doubt || self.shared.transactional.is_some() {
                 self.settle_all(vec![ready], &Err(error));
                 return;
             }

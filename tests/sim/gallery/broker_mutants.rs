@@ -3,24 +3,29 @@
 //! Not here: planted bugs that have no row in the catalogue of scenarios; they are in `mutants`.
 
 use super::support::{
-    GROUP, Sending, TOPIC, cluster, leader_dies_ahead_of_its_followers, member, ms, record, safe_topic, secs,
+    GROUP, OUTPUT, Sending, TOPIC, cluster, copy_pipeline, leader_dies_ahead_of_its_followers, member, ms, record,
+    safe_topic, secs,
 };
 use super::{Scenario, Side, judge};
 use rehearsal::base::BrokerMutant;
 use rehearsal::broker::TransactionState;
-use rehearsal::check::{self, Code, CommitPolicy, Contract, Setup, Verdict};
-use rehearsal::client::{IsolationLevel, OffsetReset, StartFrom};
+use rehearsal::check::{self, Code, CommitPolicy, Contract, Setup, TopicSetup, Verdict};
+use rehearsal::client::{ClientMutant, IsolationLevel, OffsetReset, OnClose, StartFrom};
 use rehearsal::fault::FaultPlan;
 use rehearsal::sim::{AppError, Node, Run, Simulation};
-use rehearsal::{ApiKey, Fault};
+use rehearsal::{ApiKey, Fault, NewTopic};
 use tokio::time::{sleep, timeout};
 
 pub(super) const SCENARIOS: &[&Scenario] = &[
+    &OOOSN_BUMP_DUP,
+    &GROUP_MARKER_MISS,
+    &COMPACTION,
     &SEQ_REUSE_AFTER_ABORT,
     &ZERO_OFFSET,
     &ACK_BEFORE_COMMIT,
     &HW_TRUNCATION,
     &ZOMBIE_COMMIT,
+    &JOIN_SYNC_DEATH,
     &LSO_PLUS_ONE,
     &LSO_RACE,
     &COORD_MOVE_PREPARE,
@@ -28,24 +33,24 @@ pub(super) const SCENARIOS: &[&Scenario] = &[
 ];
 
 /// The bug is planted on the wrong side.
-fn planted(simulation: Simulation, side: Side, mutant: BrokerMutant) -> Simulation {
+pub(super) fn planted(simulation: Simulation, side: Side, mutant: BrokerMutant) -> Simulation {
     simulation.cluster(|cluster| cluster.mutant(side.is_wrong().then_some(mutant)))
 }
 
 /// What all of them want of a producer.
-fn setup() -> Setup {
+pub(super) fn setup() -> Setup {
     let intent = vec![Contract::Dur, Contract::NoDup, Contract::Ord, Contract::Base];
     Setup { intent, min_insync_replicas: 2, ..Setup::default() }
 }
 
 /// What all of them want of transactions.
-fn transactions() -> Setup {
+pub(super) fn transactions() -> Setup {
     let intent = vec![Contract::Dur, Contract::NoDup, Contract::Ord, Contract::Iso, Contract::Base];
     Setup { intent, ..Setup::exactly_once() }
 }
 
 /// What all of them want of a group that processes what it has committed.
-fn group() -> Setup {
+pub(super) fn group() -> Setup {
     let auto_offset_reset = check::OffsetReset::Earliest;
     Setup { commit: CommitPolicy::BeforeProcessed, auto_offset_reset, ..setup() }
 }
@@ -56,7 +61,7 @@ fn live() -> Setup {
 }
 
 /// Reads whatever comes, until nothing has come for a while.
-async fn read_along(node: &Node, isolation: IsolationLevel) -> Result<(), AppError> {
+pub(super) async fn read_along(node: &Node, isolation: IsolationLevel) -> Result<(), AppError> {
     let consumer = node.client().consumer().isolation_level(isolation);
     let mut consumer = consumer.auto_offset_reset(OffsetReset::Earliest).build();
     consumer.assign_topic(TOPIC, StartFrom::Earliest).await?;
@@ -81,6 +86,7 @@ const SEQ_REUSE_AFTER_ABORT: Scenario = Scenario {
             for n in 0..9 {
                 let txn = producer.begin().await?;
                 txn.enqueue(record(n)).await?.await?;
+                sleep(ms(10)).await;
                 if n % 3 == 0 { txn.abort().await? } else { txn.commit().await? }
             }
             Ok(())
@@ -125,7 +131,7 @@ const ACK_BEFORE_COMMIT: Scenario = Scenario {
     name: "ack-before-commit",
     wrong: "a planted bug: what the leader has counts as committed",
     schedule: "a reader at the tail; the followers stand still; 400 ms later the leader dies, and a follower takes over",
-    expect: &[(Code::Lost, Verdict::Bug), (Code::InconsOff, Verdict::Bug)],
+    expect: &[(Code::Lost, Verdict::Bug), (Code::HwBound, Verdict::Bug)],
     right: Some("without the bug"),
     must_reach: &["acknowledged", "delivered", "elections", "faults"],
     run: |side| {
@@ -153,7 +159,7 @@ const HW_TRUNCATION: Scenario = Scenario {
     name: "hw-truncation",
     wrong: "a planted bug: a follower truncates to its own high watermark when it comes back, as before KIP-101",
     schedule: "replication takes 50 ms; the leader dies, and as soon as it has a successor, that one dies too",
-    expect: &[(Code::Lost, Verdict::Bug)],
+    expect: &[(Code::Lost, Verdict::Bug), (Code::CommittedTrunc, Verdict::Bug)],
     right: Some("without the bug"),
     must_reach: &["acknowledged", "elections", "faults"],
     run: |side| {
@@ -197,7 +203,7 @@ const ZOMBIE_COMMIT: Scenario = Scenario {
     wrong: "a planted bug: the coordinator takes commits of members whose generation is over",
     schedule: "a member stands still for longer than its session, and nobody hears from it; another one takes over, and \
                commits; then the first one commits",
-    expect: &[(Code::CommitRegress, Verdict::Bug), (Code::GroupDup, Verdict::Bug)],
+    expect: &[(Code::ZombieEffect, Verdict::Bug)],
     right: Some("without the bug"),
     must_reach: &["commits", "rebalances", "faults"],
     run: |side| {
@@ -375,4 +381,146 @@ const OVERSIZED_RECORD: Scenario = Scenario {
 #[test]
 fn scenario_52_oversized_record() {
     judge(&OVERSIZED_RECORD);
+}
+
+const GROUP_MARKER_MISS: Scenario = Scenario {
+    number: 48,
+    name: "group-marker-miss",
+    wrong: "a planted bug: offsets that a transaction commits get no marker",
+    schedule: "records are copied in transactions, and the copying process dies in the middle",
+    expect: &[(Code::Torn, Verdict::Bug)],
+    right: Some("without the bug"),
+    must_reach: &["transactions committed", "commits"],
+    run: |side| {
+        let output = NewTopic::new(OUTPUT).partitions(1).config("min.insync.replicas", "2");
+        let simulation = cluster(safe_topic()).new_topic(output).processes(2);
+        let simulation = planted(simulation, side, BrokerMutant::SkipsGroupMarkers).app(|node| async move {
+            if node.index() == 0 {
+                Sending { count: 40, ..Sending::default() }.run(&node).await;
+                return Ok(());
+            }
+            copy_pipeline(&node, ms(50)).await
+        });
+        simulation.setup(Setup::exactly_once()).run().unwrap()
+    },
+};
+
+#[test]
+fn scenario_48_group_marker_miss() {
+    judge(&GROUP_MARKER_MISS);
+}
+
+const COMPACTION: Scenario = Scenario {
+    number: 60,
+    name: "compaction-ok",
+    wrong: "a planted bug: compaction removes a key's last value",
+    schedule: "ten keys are written over and over, and the log is compacted twice",
+    expect: &[(Code::Lost, Verdict::Bug), (Code::CompactLost, Verdict::Bug)],
+    right: Some("without the bug"),
+    must_reach: &["acknowledged"],
+    run: |side| {
+        let topic = safe_topic().config("cleanup.policy", "compact").config("segment.bytes", "1048576");
+        let topic = topic.config("min.cleanable.dirty.ratio", "0.01").config("segment.ms", "1000");
+        let simulation = planted(cluster(topic), side, BrokerMutant::CompactsLastValue).app(|node| async move {
+            let producer = node.client().producer().build();
+            for n in 0..60 {
+                let _ = producer.send(record(n).key(format!("k{}", n % 10))).await;
+                sleep(ms(100)).await;
+            }
+            Ok(())
+        });
+        let simulation = simulation.nemesis(|system| async move {
+            for _ in 0..2 {
+                sleep(ms(2950)).await;
+                system.cluster().clean_logs();
+            }
+            Ok(())
+        });
+        let compacted = TopicSetup { compacted: true, ..TopicSetup::default() };
+        simulation.setup(Setup { topics: [(TOPIC.to_owned(), compacted)].into(), ..setup() }).run().unwrap()
+    },
+};
+
+#[test]
+fn scenario_60_compaction_ok() {
+    judge(&COMPACTION);
+}
+
+const OOOSN_BUMP_DUP: Scenario = Scenario {
+    number: 10,
+    name: "ooosn-bump-dup",
+    wrong: "a planted bug: the broker takes a batch that it has for one out of order; clients then take the next epoch",
+    schedule: "the answer to the tenth batch is lost, and its connection",
+    expect: &[(Code::Dup, Verdict::Bug)],
+    right: Some("without the bug"),
+    must_reach: &["acknowledged", "faults"],
+    run: |side| {
+        let simulation = planted(cluster(safe_topic()), side, BrokerMutant::RefusesDuplicates);
+        // As Java's client does.
+        let simulation =
+            simulation.client(|client, _| client.mutant(ClientMutant::BumpUnresolved)).app(|node| async move {
+                Sending::default().run(&node).await;
+                Ok(())
+            });
+        let simulation = simulation.nemesis(|system| async move {
+            system.cluster().inject(Fault::on(ApiKey::Produce).nth(10).after_applied().close())?.keep();
+            Ok(())
+        });
+        simulation.setup(setup()).run().unwrap()
+    },
+};
+
+#[test]
+fn scenario_10_ooosn_bump_dup() {
+    judge(&OOOSN_BUMP_DUP);
+}
+
+const JOIN_SYNC_DEATH: Scenario = Scenario {
+    number: 28,
+    name: "join-sync-death",
+    wrong: "a planted bug: the coordinator waits for a dead member's assignment for ever",
+    schedule: "two members join; the one that is to assign the partitions dies before it has done so",
+    expect: &[(Code::StuckGroup, Verdict::Bug)],
+    right: Some("without the bug: the dead member is put out"),
+    must_reach: &["acknowledged", "rebalances", "faults"],
+    run: |side| {
+        let simulation = planted(cluster(safe_topic()), side, BrokerMutant::AwaitsSyncForever).processes(3);
+        let simulation = simulation.app(|node| async move {
+            if node.index() == 0 {
+                Sending { pause: secs(5), ..Sending::default() }.run(&node).await;
+                return Ok(());
+            }
+            if node.index() == 1 && node.incarnation() > 0 {
+                // It has died for good.
+                return Ok(());
+            }
+            sleep(secs(if node.index() == 1 { 0 } else { 3 })).await;
+            let mut consumer = member(&node).on_close(OnClose::RemainInGroup).build();
+            consumer.subscribe([TOPIC])?;
+            loop {
+                tokio::select! {
+                    biased;
+                    () = node.stopped() => return Ok(()),
+                    record = consumer.recv() => drop(record?),
+                }
+            }
+        });
+        let simulation = simulation.nemesis(|system| async move {
+            // The first one is alone until then.
+            sleep(secs(1)).await;
+            let held = system.cluster().inject(Fault::on(ApiKey::SyncGroup).client_id("app-1").once().drop_it())?;
+            while held.fired() == 0 {
+                sleep(ms(1)).await;
+            }
+            held.keep();
+            system.crash_process(1, secs(1)).await?;
+            Ok(())
+        });
+        simulation.heal_after(secs(30)).setup(Setup { converge_ms: 100_000, ..live() }).run().unwrap()
+    },
+};
+
+#[test]
+fn scenario_28_join_sync_death() {
+    judge(&JOIN_SYNC_DEATH);
 }

@@ -18,6 +18,7 @@ mod replication;
 mod retention;
 mod support;
 mod transactions;
+mod unlisted_mutants;
 
 use rehearsal::check::{Code, IMPLIES, Outcome, Severity, Verdict};
 use rehearsal::sim::{Ending, Run};
@@ -35,6 +36,7 @@ const GALLERY: &[&[&Scenario]] = &[
     transactions::SCENARIOS,
     broker_mutants::SCENARIOS,
     client_mutants::SCENARIOS,
+    unlisted_mutants::SCENARIOS,
 ];
 
 /// One row of the gallery.
