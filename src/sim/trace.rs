@@ -35,9 +35,11 @@ use crate::journal::RequestEntry;
 use crate::wire::ApiKey;
 use crate::wire::Request;
 use crate::wire::Response;
-use crate::wire::batch::Batch;
+use crate::wire::batch::BatchHeader;
 use crate::wire::codec::Decoder;
 use crate::wire::codec::Records;
+use crate::wire::messages::offset_fetch::OffsetFetchRequest;
+use crate::wire::messages::offset_fetch::OffsetFetchResponse;
 use crate::wire::messages::txn_offset_commit::TxnOffsetCommitRequest;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -77,6 +79,10 @@ struct Trace<'a> {
     decided: BTreeSet<u64>,
     /// The partition whose unclean election was the last command.
     forced: Option<(String, PartitionIndex)>,
+    /// What the group of the next entry reads.
+    subscribed: Option<(String, Vec<String>)>,
+    /// Groups for which somebody commits whose operations are not noted.
+    foreign: BTreeSet<String>,
     /// Groups of KIP-848.
     consumer_groups: BTreeSet<String>,
     transaction_version: i16,
@@ -130,12 +136,19 @@ struct Transactions<'a> {
     /// The offsets that each producer's transaction has in groups: group, partition, transaction.
     pending: BTreeMap<i64, Vec<(String, String, String)>>,
     states: BTreeMap<i64, TxnStatus>,
+    /// The clients that note what they do.
+    clients: BTreeSet<&'a str>,
+    /// The groups whose members say what they own.
+    owners: BTreeSet<&'a str>,
 }
 
 impl<'a> Transactions<'a> {
     fn new(client: &'a [Checked], logs: &'a [Checked]) -> Self {
         let mut transactions = Self::default();
         for event in client {
+            if let Some((client, _)) = process_of(event).and_then(|process| process.split_once('/')) {
+                transactions.clients.insert(client);
+            }
             match event {
                 Checked::Send(send) => {
                     if let Some(txn) = &send.txn {
@@ -143,6 +156,9 @@ impl<'a> Transactions<'a> {
                     }
                 }
                 Checked::EndTxn(end) => transactions.ends.push(end),
+                Checked::Assigned(event::Assigned { group: Some(group), .. }) => {
+                    transactions.owners.insert(group);
+                }
                 Checked::Commit(commit) if commit.txn.is_some() => transactions.commits.push(commit),
                 _ => {}
             }
@@ -182,6 +198,8 @@ impl<'a> Trace<'a> {
             underway: BTreeMap::new(),
             decided: BTreeSet::new(),
             forced: None,
+            subscribed: None,
+            foreign: BTreeSet::new(),
             consumer_groups: BTreeSet::new(),
             transaction_version: 2,
             generations: BTreeMap::new(),
@@ -227,6 +245,10 @@ impl<'a> Trace<'a> {
                 let forced = text.strip_suffix(", unclean").and_then(|text| text.split_once(": "));
                 let forced = forced.and_then(|(of, _)| of.rsplit_once('-'));
                 self.forced = forced.and_then(|(of, index)| Some((of.to_owned(), PartitionIndex(index.parse().ok()?))));
+                if let Some((_, group)) = text.strip_prefix("commit ").and_then(|text| text.split_once(" offsets for "))
+                {
+                    self.foreign.insert(group.to_owned());
+                }
                 let lost = text.strip_prefix("cut the power of broker ").and_then(|broker| broker.parse().ok());
                 let kind = if lost.is_some() { FaultKind::PowerLoss } else { FaultKind::Other };
                 self.fault(kind, lost.into_iter().collect(), text);
@@ -279,12 +301,15 @@ impl<'a> Trace<'a> {
             _ => GroupStatus::Rebalancing,
         };
         let generation = i64::from(generation);
+        let of_group = self.subscribed.take().filter(|(of, _)| of == group);
+        // Who owns what is told by the members; where none does, nothing is said of what should be owned.
+        let subscribed = of_group.filter(|_| self.transactions.owners.contains(group)).map(|(_, all)| all);
         self.events.push(Checked::GroupState(event::GroupState {
             t,
             group: group.to_owned(),
             state: status,
             generation,
-            subscribed: Vec::new(),
+            subscribed: subscribed.unwrap_or_default(),
         }));
         // The members of a consumer group have epochs of their own.
         if !self.consumer_groups.contains(group) && status != GroupStatus::Dead {
@@ -360,7 +385,11 @@ impl<'a> Trace<'a> {
             Detail::Transaction { transactional_id, producer_id, producer_epoch, state, request } => {
                 self.transaction(transactional_id, producer_id.0, producer_epoch.0, state, *request);
             }
-            Detail::Subscribed { .. } => {}
+            Detail::Subscribed { group, topics } => {
+                let all =
+                    topics.iter().flat_map(|(topic, count)| (0..*count).map(move |index| format!("{topic}-{index}")));
+                self.subscribed = Some((group.clone(), all.collect()));
+            }
             Detail::OffsetRemoved { group, topic, partition, by } => {
                 let (group, partition, by) = (group.clone(), format!("{topic}-{partition}"), removal(*by));
                 self.events.push(Checked::CommitRemoved(event::CommitRemoved { t, group, partition, by }));
@@ -678,9 +707,17 @@ impl<'a> Trace<'a> {
                 let Some(Request::OffsetCommit(asked)) = decoded(entry) else { return };
                 let mut rows = response.topics.iter().flat_map(|topic| &topic.partitions);
                 let generation = asked.generation_id_or_member_epoch;
+                let client_id = entry.header.client_id.as_deref().unwrap_or_default();
+                if !self.transactions.clients.contains(client_id) {
+                    self.foreign.insert(asked.group_id.to_string());
+                }
                 if generation >= 0 && rows.any(|row| row.error_code == 0) {
                     self.accept_commit(&asked.group_id, &asked.member_id, generation, Effect::Commit);
                 }
+            }
+            Response::OffsetFetch(response) => {
+                let Some(Request::OffsetFetch(asked)) = decoded(entry) else { return };
+                self.offsets_told(request, entry, &asked, response);
             }
             Response::TxnOffsetCommit(response) => {
                 let Some(Request::TxnOffsetCommit(asked)) = decoded(entry) else { return };
@@ -704,6 +741,50 @@ impl<'a> Trace<'a> {
                 self.expect_settled(entry, &asked, &accepted);
             }
             _ => {}
+        }
+    }
+
+    /// Somebody was told which offsets groups have committed.
+    fn offsets_told(
+        &mut self,
+        number: u64,
+        entry: &RequestEntry,
+        asked: &OffsetFetchRequest,
+        told: &OffsetFetchResponse,
+    ) {
+        let mut groups: Vec<(&str, BTreeMap<String, i64>)> = Vec::new();
+        if told.groups.is_empty() && told.error_code == 0 {
+            let rows = told.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)));
+            let rows = rows.filter(|(_, row)| row.error_code == 0);
+            let offsets =
+                rows.map(|(topic, row)| (format!("{}-{}", topic.name, row.partition_index), row.committed_offset));
+            groups.push((&asked.group_id, offsets.collect()));
+        }
+        for group in told.groups.iter().filter(|group| group.error_code == 0) {
+            let mut offsets = BTreeMap::new();
+            for topic in &group.topics {
+                let Some(name) = self.topic(&topic.name, topic.topic_id) else { continue };
+                for row in topic.partitions.iter().filter(|row| row.error_code == 0) {
+                    offsets.insert(format!("{name}-{}", row.partition_index), row.committed_offset);
+                }
+            }
+            groups.push((&group.group_id, offsets));
+        }
+        let client_id = entry.header.client_id.as_deref().unwrap_or_default();
+        let (asked_at, t) = (self.arrival(number), self.t);
+        for (group, offsets) in groups.into_iter().filter(|(_, offsets)| !offsets.is_empty()) {
+            if self.foreign.contains(group) {
+                continue;
+            }
+            let end = event::End { t, result: event::Answer::Ok, offsets, ..event::End::default() };
+            self.events.push(Checked::FetchOffsets(event::FetchOffsets {
+                t: asked_at,
+                op: None,
+                process: format!("{client_id}@{}", entry.connection),
+                group: group.to_owned(),
+                require_stable: asked.require_stable,
+                end: Some(end),
+            }));
         }
     }
 
@@ -797,6 +878,16 @@ impl Partition {
     }
 }
 
+/// Who has done an operation of which there are few.
+fn process_of(event: &Checked) -> Option<&str> {
+    match event {
+        Checked::Commit(line) => Some(&line.process),
+        Checked::EndTxn(line) => Some(&line.process),
+        Checked::Assigned(line) => Some(&line.process),
+        _ => None,
+    }
+}
+
 fn outcome(commits: bool) -> Outcome {
     if commits { Outcome::Commit } else { Outcome::Abort }
 }
@@ -814,8 +905,22 @@ fn decoded(entry: &RequestEntry) -> Option<Request> {
     Request::decode_prefix(&mut Decoder::new(entry.body.clone(), false), entry.api, version).ok()
 }
 
-/// The last offset of what was handed out.
+/// The last offset of what was handed out. Headers and bodies are slices of their own, and bodies are passed over.
 fn last_offset(records: &Records) -> Option<i64> {
-    let batches = records.slices().iter().flat_map(|slice| Batch::split(slice).ignoring_partial_tail());
-    batches.filter_map(Result::ok).last().map(|batch| batch.header.last_offset().0)
+    let (mut last, mut rest) = (None, 0);
+    for slice in records.slices() {
+        let mut at = 0;
+        while at < slice.len() {
+            if rest > 0 {
+                let passed = rest.min(slice.len() - at);
+                (at, rest) = (at + passed, rest - passed);
+                continue;
+            }
+            // What is cut or damaged is told by those who read it.
+            let Ok(header) = BatchHeader::read(&slice[at..]) else { return last };
+            last = Some(header.last_offset().0);
+            rest = usize::try_from(header.batch_length).unwrap_or(0).saturating_add(12);
+        }
+    }
+    last
 }

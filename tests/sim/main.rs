@@ -5,4 +5,5 @@
 mod core;
 mod gallery;
 mod shrinking;
+mod white_box;
 mod workloads;
