@@ -8,6 +8,7 @@
 //! has its number and its name. The table in the guide is written from them:
 //! `UPDATE_GUIDE=1 cargo test --test sim the_guide`.
 
+mod app_mutants;
 mod broker_mutants;
 mod client_mutants;
 mod consumers;
@@ -37,6 +38,7 @@ const GALLERY: &[&[&Scenario]] = &[
     broker_mutants::SCENARIOS,
     client_mutants::SCENARIOS,
     unlisted_mutants::SCENARIOS,
+    app_mutants::SCENARIOS,
 ];
 
 /// One row of the gallery.
