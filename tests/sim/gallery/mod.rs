@@ -20,6 +20,7 @@ mod retention;
 mod support;
 mod transactions;
 mod unlisted_mutants;
+mod truncation;
 
 use rehearsal::check::{Code, IMPLIES, Outcome, Severity, Verdict};
 use rehearsal::sim::{Ending, Run};
@@ -39,6 +40,7 @@ const GALLERY: &[&[&Scenario]] = &[
     client_mutants::SCENARIOS,
     unlisted_mutants::SCENARIOS,
     app_mutants::SCENARIOS,
+    truncation::SCENARIOS,
 ];
 
 /// One row of the gallery.
