@@ -8,6 +8,7 @@
 //! has its number and its name. The table in the guide is written from them:
 //! `UPDATE_GUIDE=1 cargo test --test sim the_guide`.
 
+mod app_mutants;
 mod broker_mutants;
 mod client_mutants;
 mod consumers;
@@ -19,6 +20,7 @@ mod retention;
 mod support;
 mod transactions;
 mod unlisted_mutants;
+mod truncation;
 
 use rehearsal::check::{Code, IMPLIES, Outcome, Severity, Verdict};
 use rehearsal::sim::{Ending, Run};
@@ -37,6 +39,8 @@ const GALLERY: &[&[&Scenario]] = &[
     broker_mutants::SCENARIOS,
     client_mutants::SCENARIOS,
     unlisted_mutants::SCENARIOS,
+    app_mutants::SCENARIOS,
+    truncation::SCENARIOS,
 ];
 
 /// One row of the gallery.
