@@ -389,7 +389,9 @@ impl State {
     fn expire_producers(&mut self, now: Instant) {
         let timestamp = self.timestamp(now);
         let expiration_ms = self.broker_config(self.brokers.controller()).producer_id_expiration_ms;
+        let known = self.known_producers();
         self.partitions.values_mut().for_each(|log| log.expire_producers(timestamp, expiration_ms));
+        self.note_forgotten(known.unwrap_or_default());
     }
 
     /// Applies retention and compaction to every partition.
@@ -397,7 +399,6 @@ impl State {
         let timestamp = self.timestamp(now);
         let compacts = self.broker_config(self.brokers.controller()).log_cleaner_enable;
         let mut changed = Vec::new();
-        let known = self.known_producers();
         for ((topic, index), log) in &mut self.partitions {
             let done = if compacts {
                 log.maintain(timestamp)
@@ -408,7 +409,6 @@ impl State {
                 changed.push(Watch::Partition(*topic, *index));
             }
         }
-        self.note_forgotten(known.unwrap_or_default());
         changed.into_iter().for_each(|watch| self.touch(watch));
     }
 }
