@@ -3,5 +3,7 @@
 //! Not here: what one request does (`tests/it`).
 
 mod core;
+mod determinism;
 mod gallery;
+mod processes;
 mod workloads;

@@ -93,8 +93,9 @@ fn one_send(m: &Model, found: &mut Violations, send: &Send) {
         }
         if let Some(healed) = m.healed.filter(|_| status == Status::Ok) {
             let converge = m.setup.converge_ms * 1_000_000;
-            let reader = m.owns().iter().any(|own| own.p == send.p && own.to >= healed.max(send.cmp).saturating_add(converge))
-                || m.deliveries.iter().any(|d| d.p == send.p && d.cmp >= healed && !m.crashed(&d.process));
+            let reader =
+                m.owns().iter().any(|own| own.p == send.p && own.to >= healed.max(send.cmp).saturating_add(converge))
+                    || m.deliveries.iter().any(|d| d.p == send.p && d.cmp >= healed && !m.crashed(&d.process));
             let late = send.cmp.saturating_add(converge) <= m.end && healed + converge <= m.end;
             let behind = first_read(m, &send.p).is_some_and(|first| first > send.off);
             if late && reader && !behind && !is_delivered(m, &send.id) {
