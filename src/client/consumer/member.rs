@@ -311,7 +311,7 @@ impl Member {
                         self.close(None);
                     }
                 },
-                Ok(()) = self.metadata.changed() => {
+                () = self.router.changed(&self.metadata) => {
                     let metadata = Arc::clone(&self.metadata.borrow_and_update());
                     self.membership.on_metadata(Instant::now(), &metadata);
                 }
