@@ -83,6 +83,37 @@ pub enum Command<B = BrokerId> {
         /// How long, in milliseconds.
         ms: u32,
     },
+    /// Something happens to a process of the application. Only a simulation has processes.
+    Process {
+        /// Its number, from 0; a number that no process has is nobody's.
+        process: u32,
+        /// What happens to it.
+        action: ProcessAction,
+    },
+}
+
+/// What can happen to a process of a simulated application. What makes no difference is no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ProcessAction {
+    /// It ends at once, with all that it had under way.
+    Crash,
+    /// One that has crashed, or was asked to end and has, starts again.
+    Restart,
+    /// It stands still, and nothing that is sent reaches it or leaves it.
+    Pause,
+    /// Goes on after a pause.
+    Resume,
+    /// It is slow: after each record that it is handed it does nothing for so long; 0 for none.
+    Slow {
+        /// How long, in milliseconds.
+        ms: u32,
+    },
+    /// What it does is dropped at the point where it waits, and begun again by the same process with the same client.
+    Cancel,
+    /// It is asked to end, whatever it has under way; one that does not listen goes on.
+    Stop,
 }
 
 /// What can happen to a broker. What makes no difference (a dead broker crashes) is no error.
@@ -277,6 +308,7 @@ impl<B> Command<B> {
             Self::HoldMarkers => Command::HoldMarkers,
             Self::ReleaseMarkers => Command::ReleaseMarkers,
             Self::MarkerDelay { ms } => Command::MarkerDelay { ms: *ms },
+            Self::Process { process, action } => Command::Process { process: *process, action: *action },
         })
     }
 }
@@ -379,7 +411,22 @@ impl<B: fmt::Display> fmt::Display for Command<B> {
             Self::HoldMarkers => f.write_str("hold markers"),
             Self::ReleaseMarkers => f.write_str("release markers"),
             Self::MarkerDelay { ms } => write!(f, "markers take {ms} ms"),
+            Self::Process { process, action } => write!(f, "{action} process {process}"),
         }
+    }
+}
+
+impl fmt::Display for ProcessAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Crash => "crash",
+            Self::Restart => "restart",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Slow { ms } => return write!(f, "wait {ms} ms after each record in"),
+            Self::Cancel => "cancel what is under way in",
+            Self::Stop => "ask to end",
+        })
     }
 }
 

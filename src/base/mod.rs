@@ -19,6 +19,7 @@ pub use command::GroupAction;
 pub use command::LinkAction;
 pub use command::Node;
 pub use command::PartitionAction;
+pub use command::ProcessAction;
 pub use command::TransactionAction;
 pub use error_code::ErrorCode;
 pub use ids::BrokerId;

@@ -3,6 +3,7 @@
 //! Not here: what a cluster makes of it; elections and replication follow on their own.
 
 use super::engine::Engine;
+use super::engine::Output;
 use super::leadership::Choice;
 use super::replication::PartitionKey;
 use super::state::State;
@@ -17,6 +18,7 @@ use crate::base::Node;
 use crate::base::Offset;
 use crate::base::PartitionAction;
 use crate::base::PartitionIndex;
+use crate::fault::FaultError;
 use crate::journal::Event;
 use crate::metadata::Broker;
 use crate::metadata::BrokerState;
@@ -75,6 +77,13 @@ impl Engine {
                 self.set_marker_delay(now, Duration::from_millis((*ms).into()));
                 return Ok(());
             }
+            Command::Process { process, action } => {
+                self.check_process(command)
+                    .map_err(|error| Refusal::new(ErrorCode::INVALID_REQUEST, error.to_string()))?;
+                self.journal.record(now, Event::Command(command.to_string().into()));
+                self.outputs.push_back(Output::Process { process: *process, action: *action });
+                return Ok(());
+            }
             _ => {}
         }
         self.journal.record(now, Event::Command(command.to_string().into()));
@@ -82,6 +91,20 @@ impl Engine {
         self.carry_out_aftermath(now);
         self.wake_touched(now);
         result
+    }
+
+    /// Says that there are processes of an application, to which something can be done.
+    pub fn host_processes(&mut self) {
+        self.hosts_processes = true;
+    }
+
+    /// Refuses what is to be done to a process where there are none.
+    pub(super) fn check_process<B>(&self, command: &Command<B>) -> Result<(), FaultError> {
+        if matches!(command, Command::Process { .. }) && !self.hosts_processes {
+            let why = "only a simulation has processes to which something can happen; this cluster has clients";
+            return Err(FaultError::Impossible(why.to_owned()));
+        }
+        Ok(())
     }
 
     /// Adds a broker, or replaces the address of one; replicas come to it with new topics and with reassignments.
@@ -99,6 +122,11 @@ impl Engine {
     /// Whether a broker is neither down nor standing still.
     pub fn is_running(&self, broker: BrokerId) -> bool {
         self.broker_state(broker) == BrokerState::Running
+    }
+
+    /// How many brokers are neither down nor standing still.
+    pub fn running_brokers(&self) -> usize {
+        self.state.brokers.iter().filter(|broker| self.is_running(broker.id)).count()
     }
 
     /// The broker that clients are told is the controller.
@@ -147,13 +175,14 @@ impl State {
                 self.after_change(now);
                 self.aftermath.push(Aftermath::Release);
             }
-            // Groups and transactions are the engine's.
+            // Groups and transactions are the engine's; processes are somebody else's.
             Command::Group { .. }
             | Command::CoordinatorLoadTime { .. }
             | Command::Transaction { .. }
             | Command::HoldMarkers
             | Command::ReleaseMarkers
-            | Command::MarkerDelay { .. } => {}
+            | Command::MarkerDelay { .. }
+            | Command::Process { .. } => {}
         }
         Ok(())
     }

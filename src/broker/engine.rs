@@ -15,6 +15,7 @@ use crate::base::BrokerId;
 use crate::base::ConnectionId;
 use crate::base::Instant;
 use crate::base::Node;
+use crate::base::ProcessAction;
 use crate::base::Seed;
 use crate::base::Timestamp;
 use crate::coordinator::GroupCoordinator;
@@ -133,6 +134,13 @@ pub enum Output {
         /// Whether connections are accepted, or refused.
         is_open: bool,
     },
+    /// Do something to a process of the application, of which whoever simulates one knows.
+    Process {
+        /// Its number.
+        process: u32,
+        /// What to do.
+        action: ProcessAction,
+    },
 }
 
 /// A connection as the engine knows it.
@@ -164,6 +172,8 @@ pub struct Engine {
     pub(super) faults: FaultLayer,
     pub(super) gate: Gate,
     pub(super) outputs: VecDeque<Output>,
+    /// Whether there are processes to which something can be done.
+    pub(super) hosts_processes: bool,
 }
 
 impl Engine {
@@ -180,6 +190,7 @@ impl Engine {
             purgatory: Purgatory::default(),
             gate: Gate::default(),
             outputs: VecDeque::new(),
+            hosts_processes: false,
         })
     }
 

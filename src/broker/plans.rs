@@ -72,7 +72,10 @@ impl Heal {
         for command in plan.commands.iter().map(|planned| &planned.command).chain(of_faults) {
             match command {
                 Command::Partition { topic, partition, .. } => partitions.push((topic.clone(), *partition)),
-                Command::HoldMarkers | Command::MarkerDelay { .. } | Command::CoordinatorLoadTime { .. } => {
+                Command::HoldMarkers
+                | Command::MarkerDelay { .. }
+                | Command::CoordinatorLoadTime { .. }
+                | Command::Process { .. } => {
                     let opposite = opposite(command).and_then(|command| command.try_map(&mut |_| None));
                     undo.extend(opposite.filter(|opposite| !undo.contains(opposite)));
                 }
@@ -93,6 +96,7 @@ impl Engine {
     pub fn inject_plan(&mut self, now: Instant, plan: &FaultPlan) -> Result<Vec<FaultId>, FaultError> {
         let heal_at = plan.heal_at_ms.map(|ms| Instant::START.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX)));
         plan.faults.iter().try_for_each(|fault| self.check_fault(fault))?;
+        plan.commands.iter().try_for_each(|planned| self.check_process(&planned.command))?;
         let mut ids = Vec::with_capacity(plan.len());
         for fault in &plan.faults {
             let names: Vec<String> = fault.waits_for().map(str::to_owned).into_iter().collect();
@@ -116,6 +120,7 @@ impl Engine {
     /// As [`Engine::inject`].
     pub(super) fn check_fault(&self, fault: &Fault) -> Result<(), FaultError> {
         self.check_served(fault)?;
+        fault.command_given().map_or(Ok(()), |command| self.check_process(command))?;
         fault.check()
     }
 

@@ -31,6 +31,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio::time::sleep;
@@ -45,6 +46,8 @@ pub(super) struct Router {
     next_producer: AtomicU64,
     next_consumer: AtomicU64,
     metadata: watch::Sender<Arc<Metadata>>,
+    /// Wakes those who wait for other metadata in the order in which they came; the sender's own order is of chance.
+    news: Notify,
     tracked: Mutex<BTreeSet<TopicName>>,
     /// Held while metadata is being asked for, so that one question is enough for all who want to know.
     refreshing: tokio::sync::Mutex<Refreshing>,
@@ -121,6 +124,7 @@ impl Router {
             next_lane: AtomicU64::new(1),
             next_consumer: AtomicU64::new(0),
             metadata: watch::Sender::new(Arc::default()),
+            news: Notify::new(),
             tracked: Mutex::default(),
             refreshing: tokio::sync::Mutex::new(Refreshing { at: None, failures: 0 }),
             turn: AtomicUsize::new(0),
@@ -143,6 +147,19 @@ impl Router {
         self.metadata.subscribe()
     }
 
+    /// Waits until there is other metadata than the receiver has seen.
+    pub(super) async fn changed(&self, seen: &watch::Receiver<Arc<Metadata>>) {
+        let mut news = std::pin::pin!(self.news.notified());
+        loop {
+            news.as_mut().enable();
+            if seen.has_changed().unwrap_or(false) {
+                return;
+            }
+            news.as_mut().await;
+            news.set(self.news.notified());
+        }
+    }
+
     /// The delay before a request is tried again that has failed `failures` times before.
     pub(super) fn retry_delay(&self, failures: u32) -> Duration {
         let (min, max) = self.settings.retry_backoff;
@@ -151,7 +168,10 @@ impl Router {
 
     /// Takes in a leader that an answer has named.
     pub(super) fn learn_leader(&self, topic: &str, partition: PartitionIndex, leader: Leader) -> bool {
-        self.metadata.send_if_modified(|metadata| Arc::make_mut(metadata).learn_leader(topic, partition, leader))
+        let learned =
+            self.metadata.send_if_modified(|metadata| Arc::make_mut(metadata).learn_leader(topic, partition, leader));
+        self.news.notify_waiters();
+        learned
     }
 
     // --- connections
@@ -309,6 +329,7 @@ impl Router {
         let code = ErrorCode::new(response.error_code);
         code.ok().map_err(|code| Error::broker(code, ApiKey::Metadata))?;
         self.metadata.send_modify(|metadata| Arc::make_mut(metadata).apply(response));
+        self.news.notify_waiters();
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use crate::base::BrokerAction;
 use crate::base::Command;
 use crate::base::LinkAction;
 use crate::base::PartitionAction;
+use crate::base::ProcessAction;
 use std::fmt;
 
 /// Faults of requests and commands to the cluster, with when each is due.
@@ -303,6 +304,15 @@ pub(crate) fn opposite<B: Clone>(command: &Command<B>) -> Option<Command<B>> {
                 _ => return None,
             };
             Command::Link { from: from.clone(), to: to.clone(), action }
+        }
+        Command::Process { process, action } => {
+            let action = match action {
+                ProcessAction::Crash | ProcessAction::Stop => ProcessAction::Restart,
+                ProcessAction::Pause => ProcessAction::Resume,
+                ProcessAction::Slow { .. } => ProcessAction::Slow { ms: 0 },
+                _ => return None,
+            };
+            Command::Process { process: *process, action }
         }
         Command::CoordinatorLoadTime { .. } => Command::CoordinatorLoadTime { ms: 0 },
         Command::HoldMarkers => Command::ReleaseMarkers,

@@ -16,6 +16,7 @@ use crate::base::LinkAction;
 use crate::base::Node;
 use crate::base::PartitionAction;
 use crate::base::PartitionIndex;
+use crate::base::ProcessAction;
 use crate::base::Rng;
 use crate::base::Seed;
 use crate::wire::ApiKey;
@@ -28,6 +29,8 @@ pub struct PlanScope {
     pub topics: Vec<(String, i32)>,
     /// Groups.
     pub groups: Vec<String>,
+    /// How many processes of a simulated application; a cluster without a simulation has none.
+    pub processes: u32,
     /// When everything is healed, in milliseconds since the cluster's start.
     pub heal_at_ms: u64,
 }
@@ -75,6 +78,7 @@ const KINDS: &[(&str, Draw)] = &[
     ("elections", |plan| plan.elections()),
     ("coordinators", |plan| plan.coordinators()),
     ("markers", |plan| plan.markers()),
+    ("processes", |plan| plan.processes()),
 ];
 
 const PRODUCE_ERRORS: &[ErrorCode] = &[
@@ -249,6 +253,20 @@ impl Plan<'_> {
         }
     }
 
+    fn processes(&mut self) {
+        if self.scope.processes == 0 {
+            return;
+        }
+        for _ in 0..=self.rng.below(2) {
+            let process = u32::try_from(self.rng.below(self.scope.processes.into())).unwrap_or(0);
+            let ms = u32::try_from(self.rng.below(500) + 1).unwrap_or(1);
+            use ProcessAction::*;
+            if let Some(action) = self.pick(&[Crash, Crash, Pause, Slow { ms }, Cancel, Stop]) {
+                self.command(Command::Process { process, action });
+            }
+        }
+    }
+
     fn markers(&mut self) {
         for _ in 0..=self.rng.below(2) {
             let ms = u32::try_from(self.rng.below(3_000) + 1).unwrap_or(1);
@@ -266,7 +284,7 @@ mod tests {
     #[test]
     fn every_kind_is_drawn_and_every_plan_can_be_written_and_injected() {
         let topics = vec![("orders".into(), 3)];
-        let scope = PlanScope { topics, groups: vec!["g".into()], heal_at_ms: 30_000 };
+        let scope = PlanScope { topics, groups: vec!["g".into()], processes: 2, heal_at_ms: 30_000 };
         let mut seen = std::collections::BTreeSet::new();
         let mut empty = 0;
         for seed in 0..300 {

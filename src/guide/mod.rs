@@ -30,5 +30,9 @@ pub mod invariants {}
 #[doc = include_str!("reports.md")]
 pub mod reports {}
 
+#[cfg(feature = "sim")]
+#[doc = include_str!("simulation.md")]
+pub mod simulation {}
+
 #[doc = include_str!("other_languages.md")]
 pub mod other_languages {}

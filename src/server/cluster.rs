@@ -25,6 +25,8 @@ use crate::base::Command;
 use crate::base::Instant;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
+#[cfg(feature = "sim")]
+use crate::base::ProcessAction;
 use crate::base::Timestamp;
 use crate::broker::Broker as Registration;
 use crate::broker::ClusterSnapshot;
@@ -305,6 +307,12 @@ impl Cluster {
     /// The journal as text, one line per entry: see [`Journal::render`].
     pub fn journal(&self) -> String {
         self.shell.look(|engine, _| engine.journal().clone()).render()
+    }
+
+    /// Says that there are processes of an application, and gives what plans and tests do to them.
+    #[cfg(feature = "sim")]
+    pub(crate) fn host_processes(&self) -> tokio::sync::mpsc::UnboundedReceiver<(u32, ProcessAction)> {
+        self.shell.host_processes()
     }
 
     /// Looks at the engine.

@@ -7,6 +7,7 @@ use super::clock::Clock;
 use crate::base::BrokerId;
 use crate::base::ConnectionId;
 use crate::base::Instant;
+use crate::base::ProcessAction;
 use crate::broker::BrokerState;
 use crate::broker::Engine;
 use crate::broker::Input;
@@ -20,6 +21,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use tokio::sync::Notify;
+use tokio::sync::mpsc;
 use tokio::sync::watch;
 
 /// What the engine has for a connection.
@@ -79,6 +81,8 @@ struct Locked {
     /// The deadline for which the timer task sleeps.
     armed: Option<Instant>,
     stopped: bool,
+    /// Who does to processes what is to be done to them.
+    processes: Option<mpsc::UnboundedSender<(u32, ProcessAction)>>,
 }
 
 /// The engine and all that is needed to drive it.
@@ -97,7 +101,7 @@ impl Shell {
     pub(super) fn new(engine: Engine, clock: Clock) -> Self {
         let armed = None;
         let (mailboxes, listening) = (BTreeMap::new(), BTreeMap::new());
-        let locked = Locked { engine, mailboxes, connections: 0, listening, armed, stopped: false };
+        let locked = Locked { engine, mailboxes, connections: 0, listening, armed, stopped: false, processes: None };
         let (rearm, changed, stopping) = (Notify::new(), Notify::new(), Notify::new());
         Self { locked: Mutex::new(locked), clock, rearm, changed, stopping }
     }
@@ -172,6 +176,16 @@ impl Shell {
         result
     }
 
+    /// Has everything told to its caller from now on that is done to processes.
+    #[cfg(feature = "sim")]
+    pub(super) fn host_processes(&self) -> mpsc::UnboundedReceiver<(u32, ProcessAction)> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut locked = self.lock();
+        locked.engine.host_processes();
+        locked.processes = Some(sender);
+        receiver
+    }
+
     /// As [`Shell::with`], for those who run while a panic unwinds: does nothing once the engine has panicked.
     pub(super) fn with_unless_poisoned(&self, act: impl FnOnce(&mut Engine, Instant)) {
         if !self.locked.is_poisoned() {
@@ -197,6 +211,13 @@ impl Shell {
                 Output::Listen { broker, is_open } => {
                     if let Some(listening) = locked.listening.get(&broker) {
                         listening.send_replace(is_open);
+                    }
+                    continue;
+                }
+                Output::Process { process, action } => {
+                    if let Some(processes) = &locked.processes {
+                        // Whoever simulated them may be gone.
+                        let _ = processes.send((process, action));
                     }
                     continue;
                 }

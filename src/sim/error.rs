@@ -22,6 +22,8 @@ pub enum Error {
     Runtime(std::io::Error),
     /// What breaks things has failed itself.
     Nemesis(AppError),
+    /// The same simulation did not run in the same way twice.
+    Diverged(super::Divergence),
     /// What was noted cannot have happened: a bug of the simulator.
     History(HistoryError),
 }
@@ -35,6 +37,7 @@ impl fmt::Display for Error {
             Self::Connect(error) => write!(f, "a process could not connect: {error}"),
             Self::Runtime(error) => write!(f, "no runtime for the simulation: {error}"),
             Self::Nemesis(error) => write!(f, "the nemesis failed: {error}"),
+            Self::Diverged(divergence) => divergence.fmt(f),
             Self::History(error) => write!(f, "what was noted makes no history: {error}"),
         }
     }

@@ -308,6 +308,23 @@ impl fmt::Display for Expect {
     }
 }
 
+/// In one line, as a search prints it before the run.
+impl fmt::Display for RunFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {:#x}: {}", self.seed, self.workload)?;
+        if let Some(cluster) = &self.cluster {
+            let ClusterFile { brokers, replication, min_isr, txn_version, .. } = cluster;
+            write!(f, "; {brokers} brokers, {replication} replicas, min.insync.replicas {min_isr}")?;
+            write!(f, ", transaction.version {txn_version}")?;
+        }
+        match (self.faults.len(), self.faults.heal_at_ms) {
+            (0, _) => f.write_str("; nothing breaks"),
+            (count, Some(ms)) => write!(f, "; {count} faults, healed at {ms} ms"),
+            (count, None) => write!(f, "; {count} faults, never healed"),
+        }
+    }
+}
+
 /// A seed as people write it.
 mod hexadecimal {
     use super::*;

@@ -2,6 +2,7 @@
 //!
 //! Not here: the rules by which a history is judged (`check`); here it is made sure that they have something to judge.
 
+use super::probe;
 use super::system::System;
 use crate::base::BrokerId;
 use crate::broker::Engine;
@@ -15,6 +16,8 @@ pub(super) struct Course {
     pub(super) healed: Option<Instant>,
     /// Within what time all must be well after that.
     pub(super) converge: Duration,
+    /// Whether it is tried at the end that everything can be done.
+    pub(super) probes: bool,
     /// When the run is over in any case.
     pub(super) deadline: Instant,
 }
@@ -70,8 +73,13 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
             pause = (pause * 3 / 2).min(LOOK_AFTER_MAX);
         }
     }
-    if course.healed.is_some() && result.within.is_none() {
-        result.unmet = unmet(system);
+    if course.healed.is_some() {
+        if result.within.is_none() && !system.is_busy().await {
+            result.unmet = unmet(system);
+        }
+        if course.probes && Instant::now() < course.deadline {
+            result.unmet.extend(probe::run(system).await.err().map(|why| format!("a probe failed: {why}")));
+        }
     }
     system.stop().give();
     while !system.is_over().await && Instant::now() < course.deadline {

@@ -24,24 +24,32 @@
 //! }).run().unwrap().trace_hash());
 //! ```
 
+mod counters;
+mod determinism;
 mod error;
 mod file;
 mod fnv;
+mod gate;
 mod ledger;
 mod liveness;
 mod node;
+mod probe;
+mod process;
 mod regressions;
 mod reporting;
 mod run;
 mod shrink;
 mod simulation;
 mod stop;
+mod swarm;
 mod system;
 mod trace;
 mod watcher;
 mod white_box;
 mod workload;
 
+pub use determinism::Divergence;
+pub use determinism::check_determinism;
 pub use error::Error;
 pub use file::ClusterFile;
 pub use file::Expect;
@@ -59,7 +67,9 @@ pub use shrink::Shrink;
 pub use shrink::ShrinkError;
 pub use shrink::ShrinkStep;
 pub use shrink::Shrunk;
+pub use simulation::Faults;
 pub use simulation::Simulation;
+pub use swarm::Swarm;
 pub use system::System;
 pub use workload::GroupProtocolName;
 pub use workload::Kind as WorkloadKind;

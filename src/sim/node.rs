@@ -105,14 +105,14 @@ impl Node {
     /// simulation.run().unwrap().assert_ok();
     /// ```
     pub async fn stopped(&self) {
-        self.inner.stop.wait(self.inner.index).await;
+        self.inner.stop.wait(self.inner.index, self.inner.incarnation).await;
     }
 
     /// Waits until this process is to end: the run is over, or a plan has asked it to.
     ///
     /// As [`Node::stopped`] for those who have something to do still: the run is not over before they have done it.
     pub async fn asked_to_stop(&self) {
-        self.inner.stop.wait_busily().await;
+        self.inner.stop.wait_busily(self.inner.index, self.inner.incarnation).await;
     }
 
     /// Marks a record as made from another one, so that the checker knows whether each input has its outputs: by the

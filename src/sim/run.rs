@@ -42,6 +42,8 @@ pub struct Run {
     pub(super) file: RunFile,
     pub(super) unmet: Vec<String>,
     pub(super) faults: Vec<FaultReport>,
+    pub(super) unreached: Vec<String>,
+    pub(super) broken: Vec<String>,
     pub(super) journal: Journal,
     pub(super) history: History,
     pub(super) report: Report,
@@ -82,6 +84,16 @@ impl Run {
     /// What was not well when the time for it was up, in words; empty when all was, or when nothing was ever healed.
     pub fn unmet(&self) -> &[String] {
         &self.unmet
+    }
+
+    /// Which rules of the application's own do not hold, and why not.
+    pub fn broken(&self) -> &[String] {
+        &self.broken
+    }
+
+    /// What it was to see and never saw, by the names of [`Run::counters`].
+    pub fn unreached(&self) -> &[String] {
+        &self.unreached
     }
 
     /// This run as data, with what it came to: what replays it.
@@ -166,7 +178,11 @@ impl Run {
     /// Whether all processes ended well and all promises were kept.
     pub fn is_ok(&self) -> bool {
         let ended = self.endings.iter().all(|ending| matches!(ending, Ending::Finished | Ending::Crashed));
-        ended && self.unmet.is_empty() && self.report.outcome() != Outcome::Failed
+        ended
+            && self.unmet.is_empty()
+            && self.unreached.is_empty()
+            && self.broken.is_empty()
+            && self.report.outcome() != Outcome::Failed
     }
 }
 
@@ -184,6 +200,12 @@ impl fmt::Display for Run {
         }
         for what in &self.unmet {
             writeln!(f, "  although all was healed, {what}")?;
+        }
+        for what in &self.broken {
+            writeln!(f, "  {what}")?;
+        }
+        for name in &self.unreached {
+            writeln!(f, "  this run proves nothing: it never saw any of: {name}")?;
         }
         write!(f, "{}", self.report)
     }

@@ -9,6 +9,7 @@ use super::liveness::Course;
 use super::node::AppError;
 use super::node::Node;
 use super::run::Run;
+use super::swarm::Swarm;
 use super::system::App;
 use super::system::Configure;
 use super::system::System;
@@ -19,7 +20,6 @@ use crate::check::Setup;
 use crate::client::ClientBuilder;
 use crate::config::NewTopic;
 use crate::fault::FaultPlan;
-use crate::fault::PlanScope;
 use crate::journal::JournalDetail;
 use crate::journal::JournalLimits;
 use crate::server::Cluster;
@@ -34,6 +34,7 @@ use tokio::time::Instant;
 
 /// Not `Send`: a simulation is one thread.
 type Task = Pin<Box<dyn Future<Output = Result<(), AppError>>>>;
+type Invariant = Box<dyn Fn(&Run) -> Result<(), String>>;
 type Nemesis = Box<dyn FnOnce(System) -> Task>;
 
 /// A system in virtual time, before it runs.
@@ -57,16 +58,32 @@ pub struct Simulation {
     nemesis: Option<Nemesis>,
     faults: Option<Faults>,
     heal_after: Option<Duration>,
+    must_reach: Vec<String>,
+    invariants: Vec<(String, Invariant)>,
     setup: Setup,
     time_max: Duration,
 }
 
-/// What is broken by plan.
+/// What is broken by plan: a [`FaultPlan`], or what a [`Swarm`] draws from the seed.
 #[derive(Debug)]
-enum Faults {
+pub struct Faults(Source);
+
+#[derive(Debug)]
+enum Source {
     Plan(FaultPlan),
-    /// Drawn from the seed, and healed after this time.
-    Swarm(Duration, Vec<String>),
+    Swarm(Swarm),
+}
+
+impl From<FaultPlan> for Faults {
+    fn from(plan: FaultPlan) -> Self {
+        Self(Source::Plan(plan))
+    }
+}
+
+impl From<Swarm> for Faults {
+    fn from(swarm: Swarm) -> Self {
+        Self(Source::Swarm(swarm))
+    }
 }
 
 impl Simulation {
@@ -85,6 +102,8 @@ impl Simulation {
             nemesis: None,
             faults: None,
             heal_after: None,
+            must_reach: Vec::new(),
+            invariants: Vec::new(),
             setup: Setup::default(),
             time_max: Duration::from_secs(3600),
         }
@@ -166,16 +185,15 @@ impl Simulation {
         self
     }
 
-    /// Sets what is broken, and when.
-    pub fn faults(mut self, plan: FaultPlan) -> Self {
-        self.faults = Some(Faults::Plan(plan));
+    /// Sets what is broken, and when: by a plan, or as a swarm draws it from the seed.
+    pub fn faults(mut self, faults: impl Into<Faults>) -> Self {
+        self.faults = Some(faults.into());
         self
     }
 
     /// Has faults drawn from the seed, for all topics and for these groups, until everything is healed.
-    pub fn swarm<S: Into<String>>(mut self, heal_after: Duration, groups: impl IntoIterator<Item = S>) -> Self {
-        self.faults = Some(Faults::Swarm(heal_after, groups.into_iter().map(Into::into).collect()));
-        self
+    pub fn swarm<S: Into<String>>(self, heal_after: Duration, groups: impl IntoIterator<Item = S>) -> Self {
+        self.faults(Swarm::default().processes(false).heal_after(heal_after).groups(groups))
     }
 
     /// Says when everything that was broken has been mended, if no plan says it: from then on all must become well.
@@ -187,6 +205,29 @@ impl Simulation {
     /// Sets within what time all must be well again after everything is healed: [`Setup::converge_ms`].
     pub fn converge_within(mut self, time: Duration) -> Self {
         self.setup.converge_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// Names what the run has to see at least once ([`Run::counters`]): without it, it proves nothing, and fails.
+    pub fn must_reach<S: Into<String>>(mut self, counters: impl IntoIterator<Item = S>) -> Self {
+        self.must_reach = counters.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds a rule of one's own, which is asked when the run is over; what it answers with is told in the report.
+    /// ```
+    /// use rehearsal::sim::Simulation;
+    /// let simulation = Simulation::new(7).topic("orders", 1).app(|_| async { Ok(()) });
+    /// let simulation = simulation.invariant("somebody orders", |run| match run.snapshot().topics[0].partitions[0] {
+    ///     ref partition if partition.log_end_offset.0 == 0 => Err("nobody did".to_owned()),
+    ///     _ => Ok(()),
+    /// });
+    /// let run = simulation.run().unwrap();
+    /// assert_eq!(run.broken(), ["somebody orders: nobody did"]);
+    /// assert!(!run.is_ok());
+    /// ```
+    pub fn invariant(mut self, name: impl Into<String>, rule: impl Fn(&Run) -> Result<(), String> + 'static) -> Self {
+        self.invariants.push((name.into(), Box::new(rule)));
         self
     }
 
@@ -233,6 +274,13 @@ impl Simulation {
         let fleeting = self.setup.topics.iter().filter(|(_, topic)| topic.is_fleeting()).map(|(name, _)| name);
         let system = System::new(cluster, self.seed, app, self.configure, started);
         fleeting.for_each(|topic| system.ledger().expect_nothing(topic));
+        let mut commands = system.cluster().host_processes();
+        let acting = system.clone();
+        let acting = tokio::task::spawn_local(async move {
+            while let Some((process, action)) = commands.recv().await {
+                acting.act(usize::try_from(process).unwrap_or(usize::MAX), action);
+            }
+        });
         for index in 0..self.processes {
             system.start_first(index).await.map_err(Error::Connect)?;
         }
@@ -244,7 +292,7 @@ impl Simulation {
         });
         file.seed = seed;
         if let Some(faults) = self.faults {
-            file.faults = faults.plan(self.seed, system.cluster());
+            file.faults = faults.plan(self.seed, system.cluster(), self.processes);
             system.cluster().inject_plan(&file.faults).map_err(Error::Faults)?.keep();
         }
         if let Some(nemesis) = self.nemesis {
@@ -254,6 +302,7 @@ impl Simulation {
         let course = Course {
             healed: healed.map(|after| started + after),
             converge: Duration::from_millis(self.setup.converge_ms),
+            probes: self.setup.intent.contains(&Contract::Live),
             deadline: started + self.time_max,
         };
         let mut setup = self.setup;
@@ -264,20 +313,30 @@ impl Simulation {
             setup.converge_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         }
         let healed = healed.filter(|_| Instant::now() >= course.healed.unwrap_or(started));
-        system.finish(setup, file, healed, converged.unmet)
+        acting.abort();
+        let mut run = system.finish(setup, file, healed, converged.unmet)?;
+        run.unreached = self.must_reach;
+        if !run.unreached.is_empty() {
+            let counters = run.counters();
+            run.unreached.retain(|name| counters.get(name.as_str()).is_none_or(|count| *count == 0));
+        }
+        for (name, rule) in &self.invariants {
+            run.broken.extend(rule(&run).err().map(|why| format!("{name}: {why}")));
+        }
+        Ok(run)
     }
 }
 
 impl Faults {
-    fn plan(self, seed: Seed, cluster: &Cluster) -> FaultPlan {
-        match self {
-            Self::Plan(plan) => plan,
-            Self::Swarm(heal_after, groups) => {
+    fn plan(self, seed: Seed, cluster: &Cluster, processes: usize) -> FaultPlan {
+        match self.0 {
+            Source::Plan(plan) => plan,
+            Source::Swarm(swarm) => {
                 let topics = cluster.snapshot().topics.into_iter();
                 let topics =
                     topics.map(|topic| (topic.name.to_string(), topic.partitions.len().try_into().unwrap_or(1)));
-                let heal_at_ms = heal_after.as_millis().try_into().unwrap_or(u64::MAX);
-                FaultPlan::random(seed, &PlanScope { topics: topics.collect(), groups, heal_at_ms })
+                let processes = u32::try_from(processes).unwrap_or(u32::MAX);
+                swarm.plan(seed, topics.collect(), Vec::new(), processes)
             }
         }
     }

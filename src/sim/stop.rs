@@ -3,49 +3,79 @@
 //! Not here: when it comes (`liveness`).
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use tokio::sync::Notify;
-use tokio::sync::watch;
 
 /// Tells processes that the run is over, and knows which of them wait for nothing else.
-#[derive(Debug)]
+///
+/// Whoever waits is woken in the order in which they began to: Tokio's `watch` wakes in an order of its own chance.
+#[derive(Debug, Default)]
 pub(super) struct Stop {
-    given: watch::Sender<bool>,
+    asked: Mutex<Asked>,
+    given: Notify,
     /// How often each process waits just now.
     waiting: Mutex<BTreeMap<usize, usize>>,
     /// A process has ended, or begun to wait.
     news: Notify,
 }
 
-impl Default for Stop {
-    fn default() -> Self {
-        Self { given: watch::Sender::new(false), waiting: Mutex::default(), news: Notify::new() }
+/// Who is to end.
+#[derive(Debug, Default)]
+struct Asked {
+    all: bool,
+    /// By number and incarnation.
+    each: BTreeSet<(usize, u32)>,
+}
+
+impl Asked {
+    fn is_of(&self, index: usize, incarnation: u32) -> bool {
+        self.all || self.each.contains(&(index, incarnation))
     }
 }
 
 impl Stop {
+    /// Ends the run.
     pub(super) fn give(&self) {
-        self.given.send_replace(true);
+        lock(&self.asked).all = true;
+        self.given.notify_waiters();
     }
 
-    /// Waits for the end in the name of a process.
-    pub(super) async fn wait(&self, index: usize) {
+    /// Asks a process to end, in one of its lives.
+    pub(super) fn ask(&self, index: usize, incarnation: u32) {
+        lock(&self.asked).each.insert((index, incarnation));
+        self.given.notify_waiters();
+    }
+
+    pub(super) fn is_given(&self) -> bool {
+        lock(&self.asked).all
+    }
+
+    /// Waits for the end in the name of a process that has nothing else to do.
+    pub(super) async fn wait(&self, index: usize, incarnation: u32) {
         let _waiting = Waiting::new(self, index);
-        self.wait_busily().await;
+        self.wait_busily(index, incarnation).await;
     }
 
     /// Waits for the end beside something that is to be finished first.
-    pub(super) async fn wait_busily(&self) {
-        let mut given = self.given.subscribe();
-        // The sender is `self`.
-        let _ = given.wait_for(|given| *given).await;
+    pub(super) async fn wait_busily(&self, index: usize, incarnation: u32) {
+        let mut given = std::pin::pin!(self.given.notified());
+        loop {
+            // Whoever gives it from here on wakes us.
+            given.as_mut().enable();
+            if lock(&self.asked).is_of(index, incarnation) {
+                return;
+            }
+            given.as_mut().await;
+            given.set(self.given.notified());
+        }
     }
 
     pub(super) fn is_awaited_by(&self, index: usize) -> bool {
-        self.lock().contains_key(&index)
+        lock(&self.waiting).contains_key(&index)
     }
 
     /// Waits until a process ends, or has nothing to do but wait for the end.
@@ -63,10 +93,10 @@ impl Stop {
         }
         Guard(Arc::clone(self))
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, usize>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Waiting<'a> {
@@ -76,7 +106,7 @@ struct Waiting<'a> {
 
 impl<'a> Waiting<'a> {
     fn new(stop: &'a Stop, index: usize) -> Self {
-        *stop.lock().entry(index).or_default() += 1;
+        *lock(&stop.waiting).entry(index).or_default() += 1;
         stop.news.notify_one();
         Self { stop, index }
     }
@@ -84,7 +114,7 @@ impl<'a> Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.stop.lock();
+        let mut waiting = lock(&self.stop.waiting);
         if let Some(count) = waiting.get_mut(&self.index) {
             *count -= 1;
             if *count == 0 {

@@ -900,7 +900,7 @@ fn removal(by: RemovedBy) -> Removal {
     }
 }
 
-fn decoded(entry: &RequestEntry) -> Option<Request> {
+pub(super) fn decoded(entry: &RequestEntry) -> Option<Request> {
     let version = entry.header.api_version;
     Request::decode_prefix(&mut Decoder::new(entry.body.clone(), false), entry.api, version).ok()
 }

@@ -2,6 +2,7 @@
 //!
 //! Not here: what the cluster knows (`white_box`), and judging (`check`).
 
+use super::gate::Gate;
 use super::ledger::Fate;
 use super::ledger::Ledger;
 use crate::base::ErrorCode;
@@ -40,6 +41,7 @@ pub(super) const SOURCE_HEADER: &str = "kf-src";
 pub(super) struct Watcher {
     process: String,
     ledger: Arc<Ledger>,
+    gate: Arc<Gate>,
     state: Mutex<State>,
 }
 
@@ -93,7 +95,12 @@ struct Written {
 
 impl Watcher {
     pub(super) fn new(process: String, ledger: Arc<Ledger>) -> Arc<Self> {
-        Arc::new(Self { process, ledger, state: Mutex::default() })
+        Arc::new(Self { process, ledger, gate: Arc::default(), state: Mutex::default() })
+    }
+
+    /// What the process has to pass to go on.
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
     /// The process has crashed: what it had begun stays unknown.
@@ -294,6 +301,7 @@ impl Interceptor for Watcher {
         }
         let id = record.headers.iter().find(|header| header.key == HEADER);
         let id = id.and_then(|header| name_of(header.value.as_deref()?));
+        self.gate.on_record();
         self.ledger.expect(Fate::Delivered, record.topic.as_str());
         if let Some(id) = &id {
             self.ledger.settle(Fate::Delivered, record.topic.as_str(), id);

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn scope() -> PlanScope {
-        PlanScope { topics: vec![("orders".into(), 3)], groups: vec!["g".into()], heal_at_ms: 30_000 }
+        PlanScope { topics: vec![("orders".into(), 3)], groups: vec!["g".into()], processes: 0, heal_at_ms: 30_000 }
     }
 
     /// Shrinks the first plan that fails, and counts how often the test ran for that.

@@ -218,7 +218,7 @@ async fn what_cannot_be_done_to_a_transaction_is_noted() {
 
 /// What one client sees, and the cluster's journal, under a random plan.
 async fn run(seed: u64) -> String {
-    let scope = PlanScope { topics: vec![("t".into(), 2)], groups: vec!["g".into()], heal_at_ms: 20_000 };
+    let scope = PlanScope { topics: vec![("t".into(), 2)], groups: vec!["g".into()], processes: 0, heal_at_ms: 20_000 };
     let plan = FaultPlan::random(Seed(seed), &scope);
     let cluster = Cluster::in_memory().brokers(3).topic("t", 2).seed(seed).start().await.unwrap();
     let guard = cluster.inject_plan(&plan).unwrap();

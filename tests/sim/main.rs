@@ -3,7 +3,9 @@
 //! Not here: what one request does (`tests/it`).
 
 mod core;
+mod determinism;
 mod gallery;
+mod processes;
 mod shrinking;
 mod white_box;
 mod workloads;

@@ -13,8 +13,12 @@ use std::time::Duration;
 fn workload(kind: WorkloadKind, swarm: bool) -> Run {
     let mut file = RunFile::new(3, Workload::new(kind));
     if swarm {
-        let scope =
-            PlanScope { topics: vec![("orders".to_owned(), 2)], groups: file.workload.groups(), heal_at_ms: 15_000 };
+        let scope = PlanScope {
+            topics: vec![("orders".to_owned(), 2)],
+            groups: file.workload.groups(),
+            processes: 0,
+            heal_at_ms: 15_000,
+        };
         file.faults = FaultPlan::random(Seed(3), &scope);
     }
     let run = file.run().unwrap();

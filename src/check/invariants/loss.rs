@@ -4,6 +4,8 @@
 //! transaction whose commit was not confirmed to anybody.
 
 use crate::check::code::Code;
+use crate::check::event::Event;
+use crate::check::event::Keyed;
 use crate::check::facts::ClientOutcome;
 use crate::check::facts::Facts;
 use crate::check::facts::Opened;
@@ -12,16 +14,28 @@ use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
 use crate::check::history::Status;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// What an acknowledged record may be missing for.
 pub(super) struct Exemptions<'a> {
     facts: &'a Facts<'a>,
     superseded: BTreeMap<(u32, u32), i64>,
+    /// Tombstones that cleaners have removed.
+    cleaned: BTreeSet<(u32, i64)>,
 }
 
 impl<'a> Exemptions<'a> {
     pub(super) fn of(facts: &'a Facts<'a>) -> Self {
-        Self { facts, superseded: last_by_key(facts) }
+        let mut superseded = last_by_key(facts);
+        let mut cleaned = BTreeSet::new();
+        for (partition, entry) in tombstones_removed(facts) {
+            cleaned.insert((partition, entry.offset));
+            if let Some(key) = facts.history.keys.find(&entry.key) {
+                let last = superseded.entry((partition, key)).or_insert(entry.offset);
+                *last = entry.offset.max(*last);
+            }
+        }
+        Self { facts, superseded, cleaned }
     }
 
     /// Whether an acknowledged send may be gone by right.
@@ -40,7 +54,7 @@ impl<'a> Exemptions<'a> {
         facts.deleted[row.partition as usize]
             || unconfirmed()
             || row.offset < order.log_start && (row.offset >= 0 || order.log_start > 0)
-            || order.compacted && superseded()
+            || order.compacted && (superseded() || self.cleaned.contains(&(row.partition, row.offset)))
     }
 }
 
@@ -129,6 +143,20 @@ fn last_by_key(facts: &Facts<'_>) -> BTreeMap<(u32, u32), i64> {
         }
     }
     last
+}
+
+/// The tombstones that cleaners have removed; whether it was time is for the rules of compaction to say.
+fn tombstones_removed<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (u32, &'a Keyed)> {
+    let history = facts.history;
+    let passes = history.others.iter().filter_map(|(_, event)| match event {
+        Event::Compacted(line) => Some((history.partitions.find(&line.partition)?, line)),
+        _ => None,
+    });
+    passes.flat_map(|(partition, line)| {
+        let kept: BTreeSet<i64> = line.after.iter().map(|entry| entry.offset).collect();
+        let gone = line.before.iter().filter(move |entry| entry.tombstone && !kept.contains(&entry.offset));
+        gone.map(move |entry| (partition, entry))
+    })
 }
 
 /// Where the earliest reader of a partition began, if all of them said where.

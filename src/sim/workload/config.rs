@@ -13,6 +13,7 @@ use crate::client::IsolationLevel;
 use crate::client::ProducerBuilder;
 use serde::Deserialize;
 use serde::Serialize;
+use std::fmt;
 use std::time::Duration;
 
 /// How the clients of a workload are configured; what is not said is as it should be.
@@ -68,6 +69,15 @@ pub enum GroupProtocolName {
     Classic,
     /// The coordinator (KIP-848).
     Consumer,
+}
+
+impl fmt::Display for GroupProtocolName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Classic => "classic",
+            Self::Consumer => "consumer",
+        })
+    }
 }
 
 impl Default for WorkloadConfig {

@@ -84,9 +84,13 @@ async fn with_offsets_apart(
             () = node.stopped() => return true,
             polled = consumer.poll_batch(BATCH, AFTER_ERROR) => polled,
         };
-        let Ok(records) = polled else {
-            tokio::time::sleep(AFTER_ERROR).await;
-            continue;
+        let records = match polled {
+            Ok(records) => records,
+            Err(error) if error.is_retriable() => {
+                tokio::time::sleep(AFTER_ERROR).await;
+                continue;
+            }
+            Err(_) => return false,
         };
         if records.is_empty() {
             continue;

@@ -22,6 +22,7 @@ use crate::config::NewTopic;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The topic that producers write to.
 pub(super) const ORDERS: &str = "orders";
@@ -115,6 +116,30 @@ impl Kind {
     /// All that come with this crate.
     pub const ALL: &'static [Self] =
         &[Self::Plain, Self::Keyed, Self::Grouped, Self::Copy, Self::Compacted, Self::Retention];
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            return f.write_str(name);
+        }
+        let kind = match self.kind {
+            Kind::Plain => "plain",
+            Kind::Keyed => "keyed",
+            Kind::Grouped => "grouped",
+            Kind::Copy => "copy",
+            Kind::Compacted => "compacted",
+            Kind::Retention => "retention",
+            Kind::App => "app",
+        };
+        let Self { producers, consumers, records, partitions, pause_ms, .. } = self;
+        write!(f, "{kind}, {producers} producers of {records} records every {pause_ms} ms, {consumers} consumers")?;
+        write!(f, ", {partitions} partitions")?;
+        if !self.groups().is_empty() {
+            write!(f, ", group.protocol {}", self.config.group_protocol)?;
+        }
+        Ok(())
+    }
 }
 
 impl Workload {

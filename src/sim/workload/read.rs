@@ -5,6 +5,7 @@ use super::Node;
 use super::ORDERS;
 use super::Workload;
 use crate::check::CommitPolicy;
+use crate::client;
 use crate::client::Consumer;
 use crate::client::ConsumerRecord;
 use crate::client::StartFrom;
@@ -45,18 +46,29 @@ pub(super) async fn in_group(workload: &Workload, node: &Node) -> Result<(), App
     node.processes(ORDERS);
     let policy = workload.commit_policy();
     let is_auto = policy == CommitPolicy::Auto;
-    let consumer = workload.config.consumer(node.client()).group_id(GROUP).enable_auto_commit(is_auto);
-    let mut consumer = consumer.build();
-    consumer.subscribe([ORDERS])?;
+    let member = || -> client::Result<Consumer> {
+        let consumer = workload.config.consumer(node.client()).group_id(GROUP).enable_auto_commit(is_auto);
+        let mut consumer = consumer.build();
+        consumer.subscribe([ORDERS])?;
+        Ok(consumer)
+    };
+    let mut consumer = member()?;
     loop {
         let polled = tokio::select! {
             biased;
             () = node.stopped() => break,
             polled = consumer.poll_batch(BATCH, POLL) => polled,
         };
-        let Ok(records) = polled else {
-            tokio::time::sleep(AFTER_ERROR).await;
-            continue;
+        let records = match polled {
+            Ok(records) => records,
+            Err(error) => {
+                tokio::time::sleep(AFTER_ERROR).await;
+                if !error.is_retriable() {
+                    // A member that cannot go on is replaced by a new one.
+                    consumer = member()?;
+                }
+                continue;
+            }
         };
         match policy {
             CommitPolicy::BeforeProcessed => {
