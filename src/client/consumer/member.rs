@@ -343,10 +343,7 @@ impl Member {
             self.act(action);
         }
         again_at(self.membership.timeout());
-        {
-            let identity = self.membership.identity();
-            lock(&self.shared.state).attention.identity = identity;
-        }
+        self.tell_identity();
         again_at(self.commit_next(now));
         again_at(self.fetch_committed(now));
         again_at(self.depart(now));
@@ -862,6 +859,22 @@ impl Member {
     }
 
     // --- the end
+
+    /// Says as what the group knows this member. Where the coordinator assigns, a new epoch may change nothing else.
+    fn tell_identity(&self) {
+        let identity = self.membership.identity();
+        let mut state = lock(&self.shared.state);
+        let before = std::mem::replace(&mut state.attention.identity, identity);
+        let generation = state.attention.identity.generation;
+        let is_kept = before.generation > 0 && generation > before.generation;
+        if self.config.protocol != GroupProtocol::Consumer || !is_kept || state.partitions.is_empty() {
+            return;
+        }
+        if let Some(interceptor) = &self.router.settings.interceptor {
+            let owned: Vec<TopicPartition> = state.partitions.keys().cloned().collect();
+            interceptor.on_kept(self.number, &self.config.group_id, generation, &owned);
+        }
+    }
 
     /// Whoever drops a consumer owns nothing any more.
     fn on_dropped(&self) {
