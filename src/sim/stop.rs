@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use tokio::sync::Notify;
-use tokio::sync::watch;
 
 /// Tells processes that the run is over, and knows which of them wait for nothing else.
 #[derive(Debug)]
 pub(super) struct Stop {
-    given: watch::Sender<bool>,
+    given: AtomicBool,
+    /// Wakes in the order of waiting. Not a `watch` channel, which wakes its receivers in an order drawn by chance.
+    over: Notify,
     /// How often each process waits just now.
     waiting: Mutex<BTreeMap<usize, usize>>,
     /// A process has ended, or begun to wait.
@@ -22,13 +25,14 @@ pub(super) struct Stop {
 
 impl Default for Stop {
     fn default() -> Self {
-        Self { given: watch::Sender::new(false), waiting: Mutex::default(), news: Notify::new() }
+        Self { given: AtomicBool::new(false), over: Notify::new(), waiting: Mutex::default(), news: Notify::new() }
     }
 }
 
 impl Stop {
     pub(super) fn give(&self) {
-        self.given.send_replace(true);
+        self.given.store(true, Ordering::Relaxed);
+        self.over.notify_waiters();
     }
 
     /// Waits for the end in the name of a process.
@@ -39,9 +43,11 @@ impl Stop {
 
     /// Waits for the end beside something that is to be finished first.
     pub(super) async fn wait_busily(&self) {
-        let mut given = self.given.subscribe();
-        // The sender is `self`.
-        let _ = given.wait_for(|given| *given).await;
+        let over = self.over.notified();
+        // Whoever is told between these two lines is told: the future counts from when it was made.
+        if !self.given.load(Ordering::Relaxed) {
+            over.await;
+        }
     }
 
     pub(super) fn is_awaited_by(&self, index: usize) -> bool {
