@@ -183,7 +183,8 @@ fn told(sim: &Sim, file: &RunFile, seed: u64) -> Told {
 /// Without `--keep-going` it ends with the first seed that fails: those before it have all run, those behind it do not
 /// count.
 fn search(sim: &Sim, file: &RunFile) -> Vec<Told> {
-    let jobs = sim.jobs.map(u64::from).unwrap_or_else(|| thread::available_parallelism().map_or(1, |jobs| jobs.get() as u64));
+    let jobs =
+        sim.jobs.map(u64::from).unwrap_or_else(|| thread::available_parallelism().map_or(1, |jobs| jobs.get() as u64));
     let (next, last) = (AtomicU64::new(0), AtomicU64::new(sim.seeds));
     let (sender, receiver) = mpsc::channel::<(u64, Told)>();
     let mut all: BTreeMap<u64, Told> = BTreeMap::new();
