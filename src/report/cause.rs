@@ -63,7 +63,7 @@ fn words(code: Code) -> Option<(Words, &'static str)> {
 
 /// What it is about, runs of records taken together.
 fn subjects(finding: &Finding) -> String {
-    const SHOWN_MAX: usize = 6;
+    const SHOWN_MAX: usize = 4;
     let mut runs: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
     let mut others: Vec<String> = Vec::new();
     let mut names: Vec<RecordName> = Vec::new();
