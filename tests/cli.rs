@@ -226,6 +226,21 @@ fn sim_finds_what_a_plan_breaks_and_replay_shows_the_same_again() {
 }
 
 #[test]
+fn sim_makes_what_it_finds_smaller() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().to_str().unwrap();
+    let settings = ["--set", "idempotence=false", "--set", "records=10", "--set", "pause_ms=1000"];
+    let arguments = ["sim", "--swarm", "--seeds", "20", "--shrink", "--report", report];
+    let (code, out, err) = printed(&[&arguments[..], &settings].concat());
+    assert_eq!(code, Some(1), "{err}");
+    assert!(out.contains("GAP DUP: from "), "{out}");
+    let text = std::fs::read_to_string(folder.path().join("report.txt")).unwrap();
+    assert!(text.contains("It would not happen with enable.idempotence=true. It does not happen with"), "{text}");
+    assert_eq!(printed(&["replay", folder.path().join("run.json").to_str().unwrap()]).0, Some(0));
+    assert!(folder.path().join("original.json").is_file());
+}
+
+#[test]
 fn sim_says_the_same_however_many_run_at_once() {
     let search = |jobs: &str| {
         let arguments = ["sim", "--swarm", "--set", "acks=1", "--set", "records=20", "--seeds", "6", "-k", "--json"];

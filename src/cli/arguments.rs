@@ -66,7 +66,7 @@ Exit codes:
 
 Examples:
   rehearsal sim --workload copy --swarm --seeds 1000
-  rehearsal sim --workload plain --set acks=1 --swarm --seeds 500 --report target/lost
+  rehearsal sim --workload plain --set acks=1 --swarm --seeds 500 --shrink --report target/lost
   rehearsal sim --faults plan.json --seed 0x5eed --report target/report
   rehearsal sim --workload grouped --set commit=auto --swarm --seeds 200 --keep-going";
 
@@ -226,6 +226,10 @@ pub(super) struct Sim {
     /// Go on after the first run that fails
     #[arg(short, long)]
     pub(super) keep_going: bool,
+
+    /// Make the first run that fails smaller, until nothing can be left out
+    #[arg(long)]
+    pub(super) shrink: bool,
 
     /// Write a report of the first run that fails, or of the only run, into this folder
     #[arg(short, long, value_name = "FOLDER")]

@@ -8,6 +8,9 @@ use rehearsal::check::Outcome;
 use rehearsal::fault::FaultPlan;
 use rehearsal::sim::Run;
 use rehearsal::sim::RunFile;
+use rehearsal::sim::Shrink;
+use rehearsal::sim::ShrinkError;
+use rehearsal::sim::Shrunk;
 use rehearsal::sim::Workload;
 use serde_json::Value;
 use serde_json::json;
@@ -77,8 +80,15 @@ pub(super) fn run(sim: &Sim) -> Result<ExitCode, Box<dyn Error>> {
         if !sim.json {
             writeln!(out, "{run}\n")?;
         }
+        let small = if sim.shrink && !run.is_ok() { Some(shrink(&run)?) } else { None };
+        if let Some(small) = small.as_ref().filter(|_| !sim.json) {
+            writeln!(out, "{small}")?;
+        }
         if let Some(folder) = &sim.report {
-            let page = run.write_report(folder)?;
+            let page = match &small {
+                Some(small) => small.write_report(folder)?,
+                None => run.write_report(folder)?,
+            };
             eprintln!("report: {}", page.display());
         }
     }
@@ -176,6 +186,20 @@ fn told(sim: &Sim, file: &RunFile, seed: u64) -> Told {
         Ok(Err(error)) => failed(error.to_string()),
         Err(_) => failed(format!("the run with seed {} panicked; its message stands above", hex(seed))),
     }
+}
+
+/// Makes a failing run smaller, and shows how far that is.
+fn shrink(run: &Run) -> Result<Shrunk, ShrinkError> {
+    let mut progress = Progress::new();
+    let shrunk = Shrink::new(run.file())
+        .progress(|now| {
+            progress.bar(now.runs as u64, now.runs_max as u64, &|| {
+                format!("making it smaller: {} faults, {} records, {} runs", now.faults, now.records, now.runs)
+            });
+        })
+        .run(RunFile::run);
+    progress.clear();
+    shrunk
 }
 
 /// Runs seed after seed on several threads; gives back what came of each, in their order.
