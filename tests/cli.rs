@@ -178,4 +178,90 @@ fn check_says_what_a_history_breaks_and_ends_with_a_code_that_says_so() {
     check(&["check", file.to_str().unwrap()], 3, &["UNKNOWN LOST", "UNDECIDED"]);
     std::fs::write(&file, format!("{send}\n")).unwrap();
     check(&["check", file.to_str().unwrap()], 2, &["line 2: the file was cut"]);
+    for (name, begins) in [("a.html", "<!doctype html>"), ("a.txt", "The history "), ("a.mmd", "sequenceDiagram")] {
+        let path = folder.path().join(name);
+        check(&["check", lost, "--report", path.to_str().unwrap()], 1, &["GAP S0 LOST"]);
+        assert!(std::fs::read_to_string(path).unwrap().starts_with(begins), "{name}");
+    }
+    check(&["check", lost, "--report", "a.pdf"], 2, &["its name must end in .html, .txt or .mmd"]);
+}
+
+/// What the program prints, and its code.
+fn printed(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = program(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn sim_finds_what_a_plan_breaks_and_replay_shows_the_same_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let plan = r#"{"faults": [{"on": {"api": "Produce"}, "nth": 5, "stage": "answer", "action": "close"}]}"#;
+    std::fs::write(path("plan.json"), plan).unwrap();
+    let (plan, report) = (path("plan.json"), path("report"));
+    let found =
+        printed(&["sim", "--seed", "0x7", "--set", "idempotence=false", "--faults", &plan, "--report", &report]);
+    assert_eq!(found.0, Some(1), "{found:?}");
+    assert!(found.1.contains("GAP S1 DUP: one send is in the log twice"), "{}", found.1);
+    assert!(found.1.ends_with("found: DUP 1\nseeds: 0x7\n"), "{}", found.1);
+    assert!(found.2.starts_with("report: "), "{}", found.2);
+
+    let (run, again) = (path("report/run.json"), path("again"));
+    let replayed = printed(&["replay", &run, "--report", &again]);
+    assert_eq!(replayed.0, Some(0), "{replayed:?}");
+    assert!(replayed.1.ends_with("as expected: GAP DUP\n"), "{}", replayed.1);
+    for name in ["report.html", "report.txt", "report.mmd", "history.jsonl", "run.json"] {
+        let (one, other) = (path("report/") + name, path("again/") + name);
+        assert!(std::fs::read(one).unwrap() == std::fs::read(other).unwrap(), "{name} differs");
+    }
+    let json: Value = serde_json::from_str(&printed(&["replay", &run, "--json"]).1).unwrap();
+    assert_eq!((&json["as_expected"], &json["ok"]), (&true.into(), &false.into()));
+
+    // With what was wrong set right, the same run is not what its file expects.
+    let text = std::fs::read_to_string(&run).unwrap().replace(r#""idempotence": false"#, r#""idempotence": true"#);
+    std::fs::write(&run, text).unwrap();
+    let (code, out, _) = printed(&["replay", &run]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("not as expected: expected GAP DUP, and there was nothing wrong"), "{out}");
+}
+
+#[test]
+fn sim_makes_what_it_finds_smaller() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().to_str().unwrap();
+    let settings = ["--set", "idempotence=false", "--set", "records=10", "--set", "pause_ms=1000"];
+    let arguments = ["sim", "--swarm", "--seeds", "20", "--shrink", "--report", report];
+    let (code, out, err) = printed(&[&arguments[..], &settings].concat());
+    assert_eq!(code, Some(1), "{err}");
+    assert!(out.contains("GAP DUP: from "), "{out}");
+    let text = std::fs::read_to_string(folder.path().join("report.txt")).unwrap();
+    assert!(text.contains("It would not happen with enable.idempotence=true. It does not happen with"), "{text}");
+    assert_eq!(printed(&["replay", folder.path().join("run.json").to_str().unwrap()]).0, Some(0));
+    assert!(folder.path().join("original.json").is_file());
+}
+
+#[test]
+fn sim_says_the_same_however_many_run_at_once() {
+    let search = |jobs: &str| {
+        let arguments = ["sim", "--swarm", "--set", "acks=1", "--set", "records=20", "--seeds", "6", "-k", "--json"];
+        printed(&[&arguments[..], &["--jobs", jobs]].concat())
+    };
+    let (one, three) = (search("1"), search("3"));
+    assert_eq!(one, three);
+    let end: Value = serde_json::from_str(one.1.lines().last().unwrap()).unwrap();
+    assert_eq!(end["runs"], 6);
+    assert_eq!(end["failed"].as_u64().unwrap() > 0, one.0 == Some(1));
+    assert!(one.2.is_empty(), "{}", one.2);
+}
+
+#[test]
+fn sim_and_replay_refuse_what_cannot_be() {
+    failed(&["sim", "--workload", "copied"], 2, "there are plain, keyed, ");
+    failed(&["sim", "--seed", "seven"], 2, "write a number, for example 24301 or 0x5eed");
+    failed(&["sim", "--set", "ack=1"], 2, "error: --set ack: unknown field `ack`");
+    failed(&["sim", "--promise", "DUR,ALL"], 2, "there are DUR, NODUP");
+    failed(&["sim", "--swarm", "--faults", "plan.json"], 2, "cannot be used with");
+    failed(&["sim", "--faults", "fixtures/none.json"], 2, "error: fixtures/none.json: ");
+    failed(&["replay", "fixtures/none.json"], 2, "error: fixtures/none.json: ");
+    failed(&["replay", "fixtures/orders.jsonl"], 2, "error: fixtures/orders.jsonl: line 1: ");
 }

@@ -5,6 +5,8 @@ use clap::Parser;
 use clap::Subcommand;
 use rehearsal::NewTopic;
 use rehearsal::broker::Release;
+use rehearsal::check::Contract;
+use rehearsal::sim::WorkloadKind;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -30,6 +32,12 @@ pub(super) enum Command {
     /// Hold a recorded history against the delivery promises
     #[command(after_help = CHECK_HELP)]
     Check(Check),
+    /// Run a cluster and an application in virtual time, from seeds, and look for broken promises
+    #[command(after_help = SIM_HELP)]
+    Sim(Box<Sim>),
+    /// Run a recorded run again, and compare what it comes to
+    #[command(after_help = REPLAY_HELP)]
+    Replay(Replay),
 }
 
 const CHECK_HELP: &str = "\
@@ -42,7 +50,37 @@ Exit codes:
 Examples:
   rehearsal check fixtures/histories/lost.jsonl
   rehearsal check --json history.jsonl | jq .outcome
+  rehearsal check history.jsonl --report report.html
   zcat history.jsonl.gz | rehearsal check -";
+
+const SIM_HELP: &str = "\
+Settings (--set NAME=VALUE) are those of a run file: partitions, producers, consumers, records, pause_ms, and of the
+clients acks, idempotence, linger_ms, batch_bytes, delivery_timeout_ms, isolation, auto_offset_reset, commit,
+group_protocol, session_timeout_ms, max_poll_ms, transaction_timeout_ms, process_ms, ...
+
+Exit codes:
+  0  every run kept every promise
+  1  a run did not
+  2  the arguments or the plan are wrong
+  3  none was broken, but the histories do not say enough to judge all of them
+
+Examples:
+  rehearsal sim --workload copy --swarm --seeds 1000
+  rehearsal sim --workload plain --set acks=1 --swarm --seeds 500 --shrink --report target/lost
+  rehearsal sim --faults plan.json --seed 0x5eed --report target/report
+  rehearsal sim --workload grouped --set commit=auto --swarm --seeds 200 --keep-going";
+
+const REPLAY_HELP: &str = "\
+A run file is written by `rehearsal sim --report`, by a shrunk test, or by `Run::write_report`.
+
+Exit codes:
+  0  the run is what the file expects; without an expectation: every promise was kept
+  1  it is not
+  2  the file is no run (with the line that is not), or the arguments are wrong
+
+Examples:
+  rehearsal replay fixtures/regressions/dup-1b2c3d4e.json
+  rehearsal replay run.json --report target/report";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
@@ -121,6 +159,99 @@ pub(super) struct Check {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Also write a report; the name's ending decides: .html, .txt or .mmd (Mermaid)
+    #[arg(long, value_name = "FILE", value_parser = report_file)]
+    pub(super) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sim {
+    /// The seed, or the first of several; decimal or hexadecimal (0x5eed)
+    #[arg(short, long, default_value = "0", value_parser = seed)]
+    pub(super) seed: u64,
+
+    /// How many seeds, one after the other
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) seeds: u64,
+
+    /// What the application does: plain, keyed, grouped, copy, compacted or retention
+    #[arg(short, long, value_name = "KIND", default_value = "plain", value_parser = workload)]
+    pub(super) workload: WorkloadKind,
+
+    /// Start from a run file instead; its seed is the first seed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["workload", "seed"])]
+    pub(super) file: Option<PathBuf>,
+
+    /// A setting of the workload or its clients that is not as it should be, such as acks=1
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(super) settings: Vec<BrokerConfig>,
+
+    /// How many brokers
+    #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(super) brokers: Option<u16>,
+
+    /// How many replicas each partition has
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(super) replication: Option<u16>,
+
+    /// min.insync.replicas of the topics
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(super) min_isr: Option<u16>,
+
+    /// unclean.leader.election.enable of the topics
+    #[arg(long)]
+    pub(super) unclean: bool,
+
+    /// What breaks: a plan of faults in JSON
+    #[arg(long, value_name = "FILE", conflicts_with = "swarm")]
+    pub(super) faults: Option<PathBuf>,
+
+    /// What breaks is drawn from each seed
+    #[arg(long)]
+    pub(super) swarm: bool,
+
+    /// When all that the swarm has broken is mended, in seconds of virtual time
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, requires = "swarm")]
+    pub(super) heal_after: u64,
+
+    /// What must hold, such as DUR,NODUP,ORD; what the workload is for unless said
+    #[arg(long, value_name = "CONTRACTS", value_delimiter = ',', value_parser = contract)]
+    pub(super) promise: Vec<Contract>,
+
+    /// How many runs at the same time; as many as there are processors unless said
+    #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) jobs: Option<u16>,
+
+    /// Go on after the first run that fails
+    #[arg(short, long)]
+    pub(super) keep_going: bool,
+
+    /// Make the first run that fails smaller, until nothing can be left out
+    #[arg(long)]
+    pub(super) shrink: bool,
+
+    /// Write a report of the first run that fails, or of the only run, into this folder
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(super) report: Option<PathBuf>,
+
+    /// Print JSON, one line per failing run and one at the end
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// The run
+    pub(super) run: PathBuf,
+
+    /// Write a report into this folder
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(super) report: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -132,6 +263,39 @@ pub(super) struct Apis {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `24301`, or `0x5eed`.
+fn seed(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "write a number, for example 24301 or 0x5eed".to_owned())
+}
+
+/// A workload that comes with the library, by its name in run files.
+fn workload(text: &str) -> Result<WorkloadKind, String> {
+    let kind = serde_json::from_value(text.into()).ok().filter(|kind| WorkloadKind::ALL.contains(kind));
+    kind.ok_or_else(|| {
+        let names =
+            WorkloadKind::ALL.iter().filter_map(|kind| Some(serde_json::to_value(kind).ok()?.as_str()?.to_owned()));
+        format!("there are {}", names.collect::<Vec<_>>().join(", "))
+    })
+}
+
+fn contract(text: &str) -> Result<Contract, String> {
+    serde_json::from_value(text.to_uppercase().into())
+        .map_err(|_| "there are DUR, NODUP, ORD, ISO, ALO, AMO, EOS, LIVE and BASE".to_owned())
+}
+
+/// A file whose name says what is to be in it.
+fn report_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("html" | "txt" | "mmd") => Ok(path),
+        _ => Err("its name must end in .html, .txt or .mmd".to_owned()),
+    }
 }
 
 /// Accepts the text of a release; the text is what the library takes.

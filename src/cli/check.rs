@@ -1,19 +1,20 @@
 //! `rehearsal check`: read a history, hold the rules against it, say what was found.
 
 use super::arguments::Check;
+use super::progress::Progress;
 use rehearsal::check::History;
 use rehearsal::check::HistoryError;
 use rehearsal::check::Outcome;
 use rehearsal::check::Reader;
 use rehearsal::check::Report;
 use rehearsal::check::Verdict;
+use rehearsal::report::Document;
 use serde_json::json;
 use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
-use std::io::IsTerminal as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,15 +26,9 @@ const NO_HISTORY: u8 = 2;
 /// The history does not say enough.
 const UNDECIDED: u8 = 3;
 
-/// Shows how far a long job is, on a terminal only.
-struct Progress {
-    shown: bool,
-    percent: u64,
-}
-
 /// Checks the file, and ends with the code that says how that went.
 pub(super) fn run(check: &Check) -> Result<ExitCode, Box<dyn Error>> {
-    let mut progress = Progress { shown: io::stderr().is_terminal(), percent: 0 };
+    let mut progress = Progress::new();
     let history = match read(&check.history, &mut progress) {
         Ok(history) => history,
         Err(error) => {
@@ -44,6 +39,9 @@ pub(super) fn run(check: &Check) -> Result<ExitCode, Box<dyn Error>> {
     };
     let report = history.check_with(&mut |done, of| progress.show("checking", done as u64, of as u64), check.first);
     progress.clear();
+    if let Some(path) = &check.report {
+        write_report(path, check, &history, &report)?;
+    }
     let mut out = io::stdout().lock();
     if check.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&report))?)?;
@@ -56,6 +54,17 @@ pub(super) fn run(check: &Check) -> Result<ExitCode, Box<dyn Error>> {
         Outcome::Failed => ExitCode::from(FAILED),
         Outcome::Undecided => ExitCode::from(UNDECIDED),
     })
+}
+
+/// Writes the report in the form that the file's name asks for.
+fn write_report(path: &Path, check: &Check, history: &History, report: &Report) -> io::Result<()> {
+    let document = Document::new(history, report).title(format!("The history {}", check.history.display()));
+    let text = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("txt") => document.text(),
+        Some("mmd") => document.mermaid(),
+        _ => document.html(),
+    };
+    std::fs::write(path, text).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 fn as_json(report: &Report) -> serde_json::Value {
@@ -131,19 +140,3 @@ impl std::fmt::Display for HistoryOrIo {
 }
 
 impl Error for HistoryOrIo {}
-
-impl Progress {
-    fn show(&mut self, what: &str, done: u64, of: u64) {
-        let Some(percent) = done.saturating_mul(100).checked_div(of).filter(|_| self.shown) else { return };
-        if percent != self.percent {
-            self.percent = percent;
-            eprint!("\r{what} {percent:>3} %  ");
-        }
-    }
-
-    fn clear(&self) {
-        if self.shown {
-            eprint!("\r{:20}\r", "");
-        }
-    }
-}

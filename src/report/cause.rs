@@ -63,7 +63,7 @@ fn words(code: Code) -> Option<(Words, &'static str)> {
 
 /// What it is about, runs of records taken together.
 fn subjects(finding: &Finding) -> String {
-    const SHOWN_MAX: usize = 6;
+    const SHOWN_MAX: usize = 4;
     let mut runs: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
     let mut others: Vec<String> = Vec::new();
     let mut names: Vec<RecordName> = Vec::new();
@@ -105,12 +105,18 @@ pub(super) fn capital(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// What would have prevented it: the neighbouring run that passed, a setting, or what the catalogue says.
+/// What would have prevented it: a setting or what the catalogue says, and the neighbouring run that passed.
 pub(super) fn prevention(finding: &Finding, setup: &Setup, contrast: Option<&str>) -> String {
-    let row = finding.code.row();
-    if let Some(contrast) = contrast {
-        return format!("It would not happen {contrast}");
+    let general = in_general(finding, setup);
+    match contrast {
+        None => general,
+        Some(what) if what.starts_with("with") => format!("{general}. It does not happen {what}"),
+        Some(what) => format!("{general}. It does not happen with {what}"),
     }
+}
+
+fn in_general(finding: &Finding, setup: &Setup) -> String {
+    let row = finding.code.row();
     let settings = row.contract.and_then(|contract| contract.promised(setup).err());
     // What one anomaly needs by itself stands at the end of the reason.
     let asked = finding.reason.rsplit_once("needs ").map(|(_, needs)| needs.to_owned());

@@ -100,7 +100,7 @@ impl<'a> Document<'a> {
         self
     }
 
-    /// Sets how a neighbouring run differs that passed; it completes "It would not happen …".
+    /// Sets how a neighbouring run differs that passed; it completes "It does not happen …", as in ``without `lost` ``.
     pub fn contrast(mut self, difference: impl Into<String>) -> Self {
         self.contrast = Some(difference.into());
         self

@@ -225,7 +225,7 @@ fn lanes(out: &mut String, case: &Case<'_>, number: usize) {
     ));
     let (warped, linear) = (picture.warped(), picture.linear());
     // Paper in landscape has room for so many pixels.
-    let fit = (1020.0 / (warped.width + 148.0)).min(1.0);
+    let fit = (1020.0 / (warped.width + 148.0)).min(420.0 / picture.height()).clamp(0.4, 1.0);
     out.push_str(&format!("<div class=\"picture\" style=\"--fit:{fit:.2}\">\n<div class=\"names\">\n"));
     out.push_str(&format!("<div style=\"height:{}px\"></div>\n", svg::TOP));
     for view in &picture.lanes {

@@ -26,7 +26,10 @@ const STEPS_MAX: usize = 12;
 const LANES_MAX: usize = 8;
 
 /// How many events of one kind are added.
-const SAME_MAX: usize = 3;
+const SAME_MAX: usize = 4;
+
+/// What is at the same moment, in nanoseconds.
+const MOMENT: u64 = 200_000_000;
 
 /// A witness with what led to it.
 #[derive(Debug)]
@@ -225,10 +228,11 @@ impl Scope {
             }
             // What was set up is no cause.
             Event::Fault(line) if line.note.as_deref().is_some_and(is_preparation) => None,
+            Event::Fault(line) if self.txns.is_empty() && line.note.as_deref().is_some_and(is_of_transactions) => None,
             Event::Fault(line) => Some(match line.kind {
-                FaultKind::UncleanElection => 89,
-                FaultKind::PowerLoss => 88,
-                FaultKind::Kill => 84,
+                FaultKind::UncleanElection => 97,
+                FaultKind::PowerLoss => 96,
+                FaultKind::Kill => 92,
                 FaultKind::Other if near => 87,
                 FaultKind::Other => 54,
             }),
@@ -268,6 +272,11 @@ impl Scope {
 fn is_preparation(note: &str) -> bool {
     // That a broker crashed is told when it goes down.
     ["create ", "inject ", "crash "].iter().any(|word| note.starts_with(word))
+}
+
+/// Whether a fault can matter to transactions only.
+fn is_of_transactions(note: &str) -> bool {
+    ["marker", "EndTxn", "transaction"].iter().any(|word| note.contains(word))
 }
 
 /// The partition that a mark of the cluster is about.
@@ -407,7 +416,11 @@ fn add_causes(
         if known.contains(&number) || t > end {
             continue;
         }
-        let near = spans.iter().any(|(from, to)| (*from..=*to).contains(&t));
+        let near = spans.iter().any(|(from, to)| match event {
+            // Of faults there may be many; those at the moment of a step are those that made it what it is.
+            Event::Fault(_) => t.abs_diff(*from) <= MOMENT || t.abs_diff(*to) <= MOMENT,
+            _ => (*from..=*to).contains(&t),
+        });
         let before = t < begin;
         // Of what came before, what was broken and who led is still in force.
         let in_force = matches!(event, Event::Fault(_) | Event::Leader(_) | Event::Isr(_) | Event::Assigned(_));

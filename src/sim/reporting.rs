@@ -1,7 +1,9 @@
 //! A run as a report: what `report` makes of its history, with what only the run knows.
 
+use super::file::RunFile;
 use super::run::Ending;
 use super::run::Run;
+use super::shrink::Shrunk;
 use super::workload::Kind as WorkloadKind;
 use crate::base::Seed;
 use crate::report::Document;
@@ -52,28 +54,58 @@ impl Run {
     /// # Errors
     /// What the operating system says.
     pub fn write_report(&self, dir: impl AsRef<Path>) -> io::Result<PathBuf> {
+        write_files(self.document(), self, &self.file(), dir.as_ref())
+    }
+}
+
+impl Shrunk {
+    /// The smallest run as a report: how large it was at first, and what is different in the nearest run that passes.
+    pub fn document(&self) -> Document<'_> {
+        let size = |file: &RunFile| (file.faults.len(), super::shrink::records(file));
+        let ((faults, records), (fewer_faults, fewer_records)) = (size(&self.original), size(&self.file));
+        let made =
+            format!("{faults} faults to {fewer_faults}, {records} records to {fewer_records}, in {} runs", self.runs);
+        let document = self.run.document().title("A simulated run, made smaller").fact("made smaller", made);
+        match &self.contrast {
+            Some(contrast) => document.contrast(&contrast.what),
+            None => document,
+        }
+    }
+
+    /// Does what [`Run::write_report`] does, for the smallest run; `original.json` is the run as it was at first.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn write_report(&self, dir: impl AsRef<Path>) -> io::Result<PathBuf> {
         let dir = dir.as_ref();
         std::fs::create_dir_all(dir)?;
-        let file = self.file();
-        let mut document = self
-            .document()
-            .file("as text", "report.txt")
-            .file("as a diagram", "report.mmd")
-            .file("history", "history.jsonl");
-        // What matches by code cannot be written.
-        if let Ok(json) = file.to_json() {
-            std::fs::write(dir.join("run.json"), json)?;
-            document = document.file("run", "run.json");
-            // An application of one's own is not in the file.
-            if file.workload.kind != WorkloadKind::App {
-                document = document.replay("rehearsal replay run.json");
-            }
+        let mut document = self.document();
+        if let Ok(json) = self.original.to_json() {
+            std::fs::write(dir.join("original.json"), json)?;
+            document = document.file("run as it was at first", "original.json");
         }
-        std::fs::write(dir.join("report.txt"), document.text())?;
-        std::fs::write(dir.join("report.mmd"), document.mermaid())?;
-        std::fs::write(dir.join("history.jsonl"), self.history.to_json_lines())?;
-        let page = dir.join("report.html");
-        std::fs::write(&page, document.html())?;
-        Ok(page)
+        write_files(document, &self.run, &self.file, dir)
     }
+}
+
+fn write_files(document: Document<'_>, run: &Run, file: &RunFile, dir: &Path) -> io::Result<PathBuf> {
+    std::fs::create_dir_all(dir)?;
+    let document =
+        document.file("as text", "report.txt").file("as a diagram", "report.mmd").file("history", "history.jsonl");
+    // What matches by code cannot be written, and an application of one's own is not in the file.
+    let document = match file.to_json() {
+        Ok(json) => {
+            std::fs::write(dir.join("run.json"), json)?;
+            let document = document.file("run", "run.json");
+            let is_own = file.workload.kind == WorkloadKind::App;
+            if is_own { document } else { document.replay("rehearsal replay run.json") }
+        }
+        Err(_) => document,
+    };
+    std::fs::write(dir.join("report.txt"), document.text())?;
+    std::fs::write(dir.join("report.mmd"), document.mermaid())?;
+    std::fs::write(dir.join("history.jsonl"), run.history.to_json_lines())?;
+    let page = dir.join("report.html");
+    std::fs::write(&page, document.html())?;
+    Ok(page)
 }

@@ -313,6 +313,11 @@ impl<'a> Shrink<'a> {
     }
 }
 
+/// How many records a run sends at most.
+pub(super) fn records(file: &RunFile) -> usize {
+    passes::ops(file).len()
+}
+
 /// Of runs that pass the one that is most like this one; one without a single fault of it says more than any other.
 fn nearest(file: &RunFile, passed: Vec<(String, RunFile)>) -> Option<(String, RunFile)> {
     let plan = |plan: &FaultPlan| plan.to_json().unwrap_or_default();
