@@ -34,6 +34,8 @@ pub(super) struct Ledger {
     events: Mutex<Vec<Event>>,
     bounds: OnceLock<Bounds>,
     unsettled: Mutex<Unsettled>,
+    /// Records to which the application has given names.
+    names: Mutex<BTreeMap<Vec<u8>, RecordName>>,
 }
 
 /// What is to become of every record of a topic.
@@ -96,7 +98,8 @@ impl Unsettled {
 
 impl Ledger {
     pub(super) fn new(started: tokio::time::Instant) -> Arc<Self> {
-        Arc::new(Self { started, events: Mutex::default(), unsettled: Mutex::default(), bounds: OnceLock::new() })
+        let (events, unsettled, names) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { started, events, bounds: OnceLock::new(), unsettled, names })
     }
 
     /// Says where logs can be looked into.
@@ -127,6 +130,17 @@ impl Ledger {
         if let Some(event) = self.lock().get_mut(place) {
             change(event);
         }
+    }
+
+    /// The record that has this name.
+    pub(super) fn named(&self, name: &[u8]) -> Option<RecordName> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Gives a record a name, unless another one has it.
+    pub(super) fn name(&self, name: &[u8], id: &RecordName) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.entry(name.to_vec()).or_insert_with(|| id.clone());
     }
 
     /// Takes all that was noted.

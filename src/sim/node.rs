@@ -3,6 +3,7 @@
 use super::ledger::Fate;
 use super::ledger::Ledger;
 use super::stop::Stop;
+use super::watcher::NAME_HEADER;
 use super::watcher::SOURCE_HEADER;
 use super::watcher::Watcher;
 use super::watcher::name_of as id_of;
@@ -119,6 +120,13 @@ impl Node {
     /// header `kf-src`.
     pub fn made_from(&self, output: ProducerRecord, input: &ConsumerRecord) -> ProducerRecord {
         output.header(SOURCE_HEADER, format!("{}-{}@{}", input.topic, input.partition, input.offset))
+    }
+
+    /// Names a record that the application may send again, with another producer or in another life: by the header
+    /// `kf-name`. To the checker, all sends of one name are attempts at the same send, and it is there once or it is
+    /// a duplicate.
+    pub fn named(&self, record: ProducerRecord, name: impl Into<String>) -> ProducerRecord {
+        record.header(NAME_HEADER, name.into())
     }
 
     /// Says that this process reads a topic: what is acknowledged there is to reach somebody before the run is over.

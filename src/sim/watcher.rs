@@ -37,6 +37,9 @@ use std::sync::PoisonError;
 /// The header in which an output says which input it was made from: `orders-0@17`.
 pub(super) const SOURCE_HEADER: &str = "kf-src";
 
+/// The header that names a record which may be sent again: sends with the same name are attempts at the same send.
+pub(super) const NAME_HEADER: &str = "kf-name";
+
 /// Watches one process in one of its lives.
 pub(super) struct Watcher {
     process: String,
@@ -49,9 +52,6 @@ pub(super) struct Watcher {
 struct State {
     /// How many records each producer has sent.
     sent: BTreeMap<u64, u64>,
-    /// How many sends of each producer have an unknown outcome: after each it acts under another name, as a process
-    /// does of which nobody knows what it still does.
-    lives: BTreeMap<u64, u32>,
     /// Where in the ledger a send without an outcome stands.
     open: BTreeMap<RecordName, usize>,
     /// The transactions under way, and how many each producer has begun.
@@ -155,8 +155,9 @@ impl Interceptor for Watcher {
     fn on_send(&self, producer: u64, mut record: ProducerRecord) -> ProducerRecord {
         // Its number is known when it joins a batch; the room for it is made here.
         record.headers.retain(|header| header.key != HEADER);
-        let id = id_text(&RecordName::new(self.producer(producer), 0));
-        record.header(HEADER, id)
+        let known = name_in(&record).and_then(|name| self.ledger.named(name));
+        let id = known.unwrap_or_else(|| RecordName::new(self.producer(producer), 0));
+        record.header(HEADER, id_text(&id))
     }
 
     fn on_enqueue(&self, producer: u64, record: &mut ProducerRecord, partition: &TopicPartition) {
@@ -164,9 +165,16 @@ impl Interceptor for Watcher {
         if state.dead {
             return;
         }
-        let sent = state.sent.entry(producer).or_default();
-        let id = RecordName::new(self.producer(producer), *sent);
-        *sent += 1;
+        let known = name_in(record).and_then(|name| self.ledger.named(name));
+        let again = known.is_some();
+        let id = known.unwrap_or_else(|| {
+            let sent = state.sent.entry(producer).or_default();
+            *sent += 1;
+            RecordName::new(self.producer(producer), *sent - 1)
+        });
+        if let Some(name) = name_in(record) {
+            self.ledger.name(name, &id);
+        }
         for header in record.headers.iter_mut().filter(|header| header.key == HEADER) {
             header.value = Some(id_text(&id).into());
         }
@@ -175,7 +183,7 @@ impl Interceptor for Watcher {
         let place = self.ledger.note(Event::Send(event::Send {
             t: self.ledger.now(),
             op: None,
-            process: state.lives.get(&producer).map(|life| format!("{}.{life}", self.producer(producer))),
+            process: again.then(|| self.producer(producer)),
             id: id.clone(),
             to: partition.to_string(),
             key: record.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned()),
@@ -189,7 +197,7 @@ impl Interceptor for Watcher {
         state.open.insert(id, place);
     }
 
-    fn on_acknowledgement(&self, producer: u64, record: &ProducerRecord, outcome: &Result<RecordMetadata>) {
+    fn on_acknowledgement(&self, _: u64, record: &ProducerRecord, outcome: &Result<RecordMetadata>) {
         let mut state = self.lock();
         let id = record.headers.iter().find(|header| header.key == HEADER);
         let id = id.and_then(|header| name_of(header.value.as_deref()?));
@@ -208,9 +216,6 @@ impl Interceptor for Watcher {
             Err(error) => {
                 let may_be = !matches!(error, Error::NotDelivered { may_be_in_log: false, .. });
                 end.result = if may_be { Answer::Info } else { Answer::Fail };
-                if may_be {
-                    *state.lives.entry(producer).or_default() += 1;
-                }
                 end.error = Some(error.to_string());
             }
         }
@@ -225,7 +230,9 @@ impl Interceptor for Watcher {
             let Event::Send(send) = event else { return };
             send.acks0 = end.result == Answer::Ok && end.offset.is_none();
             send.end = Some(end);
-            send.process = in_doubt;
+            if in_doubt.is_some() {
+                send.process = in_doubt;
+            }
             txn.clone_from(&send.txn);
             let at = event::Source { partition: send.to.clone(), offset };
             written = Some(Written { topic: record.topic.to_string(), at, id, source: send.source.clone() });
@@ -486,6 +493,11 @@ fn id_text(id: &RecordName) -> String {
 /// The id that a record says it has.
 pub(super) fn name_of(header: &[u8]) -> Option<RecordName> {
     std::str::from_utf8(header).ok()?.parse().ok()
+}
+
+/// The name that the application has given a record.
+fn name_in(record: &ProducerRecord) -> Option<&[u8]> {
+    record.headers.iter().find(|header| header.key == NAME_HEADER)?.value.as_deref()
 }
 
 fn source_of(text: &str) -> Option<event::Source> {

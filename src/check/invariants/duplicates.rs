@@ -1,10 +1,16 @@
 //! `DUP`: one send is in the log once. `DUP-X` when its places are in different partitions.
+//!
+//! Where committed data are read, what was aborted does not count.
 
 use crate::check::code::Code;
+use crate::check::event::Isolation;
 use crate::check::facts::Facts;
+use crate::check::facts::Order;
+use crate::check::facts::State;
 use crate::check::facts::flag;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
+use crate::check::history::Entry;
 use crate::check::names::Id;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -13,6 +19,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let history = facts.history;
     // With logs everywhere the flags know who is there twice; only those are looked for.
     let all_logged = facts.orders.iter().all(|order| order.log.is_some() || order.entries.is_empty());
+    let committed_only = history.setup.isolation == Isolation::ReadCommitted;
     let mut suspects: BTreeMap<Id, BTreeSet<(u32, i64)>> = BTreeMap::new();
     if all_logged && !facts.flags.iter().any(|flags| flags & flag::TWICE != 0) {
         return;
@@ -21,7 +28,8 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let entries = order.all();
         for entry in entries.iter().filter(|entry| entry.id != Id::FOREIGN) {
             let Some(send) = history.find_send(entry.id) else { continue };
-            if !all_logged || facts.has(send, flag::TWICE) {
+            let suspect = !all_logged || facts.has(send, flag::TWICE);
+            if suspect && !(committed_only && is_aborted(order, *entry)) {
                 suspects.entry(entry.id).or_default().insert((partition, entry.offset));
             }
         }
@@ -41,6 +49,11 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             if elsewhere { anomaly.variant("DUP-X") } else { anomaly }
         });
     }
+}
+
+fn is_aborted(order: &Order<'_>, entry: Entry) -> bool {
+    let place = order.place(entry.offset);
+    order.entries.get(place) == Some(&entry) && order.state(place) == State::Aborted
 }
 
 fn place_event(facts: &Facts<'_>, partition: u32, offset: i64) -> Option<u32> {

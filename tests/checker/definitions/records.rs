@@ -9,6 +9,7 @@ use super::model::Status;
 use super::model::ns;
 use super::model::topic;
 use rehearsal::check::Event;
+use rehearsal::check::event::Isolation;
 
 pub(super) fn check(m: &Model, found: &mut Violations) {
     for send in &m.sends {
@@ -135,8 +136,15 @@ fn one_send(m: &Model, found: &mut Violations, send: &Send) {
     for p in m.partitions() {
         match m.log(&p) {
             Some(log) => {
+                let order = m.order(&p);
+                let aborted = |off: i64| {
+                    let known = order.iter().find(|known| known.off == off);
+                    let known =
+                        known.is_some_and(|known| known.id.as_ref() == Some(&send.id) && known.state == State::Aborted);
+                    known && m.setup.isolation == Isolation::ReadCommitted
+                };
                 let there = log.entries.iter().filter(|entry| entry.id.as_ref() == Some(&send.id));
-                places.extend(there.map(|entry| (p.clone(), entry.off)));
+                places.extend(there.filter(|entry| !aborted(entry.off)).map(|entry| (p.clone(), entry.off)));
             }
             None => {
                 let there = m.order(&p).into_iter().filter(|known| known.id.as_ref() == Some(&send.id));

@@ -1,12 +1,15 @@
 //! Rows about producers: what acknowledgements promise, and what sending again does.
 
-use super::support::{Sending, cluster, leader_dies_ahead_of_its_followers, ms, safe_topic, secs, topic};
+use super::support::{Sending, cluster, leader_dies_ahead_of_its_followers, ms, record, safe_topic, secs, topic};
 use super::{Scenario, judge};
+use rehearsal::check::event::Isolation;
 use rehearsal::check::{self, Code, Contract, Setup, Verdict};
 use rehearsal::client::Acks;
-use rehearsal::{ApiKey, Fault};
+use rehearsal::{ApiKey, ErrorCode, Fault};
+use tokio::time::sleep;
 
-pub(super) const SCENARIOS: &[&Scenario] = &[&ACKS1_LEADER_KILL, &ACKS0_RESET, &RACK_POWER, &RETRY_DUP];
+pub(super) const SCENARIOS: &[&Scenario] =
+    &[&ACKS1_LEADER_KILL, &ACKS0_RESET, &RACK_POWER, &RETRY_DUP, &RETRY_REORDER, &RESEND_AFTER_INFO];
 
 /// What all of them want of a producer.
 fn setup() -> Setup {
@@ -88,11 +91,11 @@ const RACK_POWER: Scenario = Scenario {
             Ok(())
         });
         let simulation = simulation.nemesis(|system| async move {
-            tokio::time::sleep(secs(1)).await;
+            sleep(secs(1)).await;
             for broker in 1..=3 {
                 system.cluster().broker(broker).power_loss()?;
             }
-            tokio::time::sleep(secs(5)).await;
+            sleep(secs(5)).await;
             for broker in 1..=3 {
                 system.cluster().broker(broker).restart()?;
             }
@@ -132,4 +135,93 @@ const RETRY_DUP: Scenario = Scenario {
 #[test]
 fn scenario_08_retry_dup() {
     judge(&RETRY_DUP);
+}
+
+const RETRY_REORDER: Scenario = Scenario {
+    number: 9,
+    name: "retry-reorder",
+    wrong: "`enable.idempotence=false`, five batches on their way, and the application sends again what was refused",
+    schedule: "the eighth batch is refused with `NOT_LEADER_OR_FOLLOWER`, the next ones are not",
+    expect: &[(Code::Reorder, Verdict::Gap)],
+    right: Some("`enable.idempotence=true`"),
+    must_reach: &["acknowledged", "faults"],
+    run: |side| {
+        let idempotent = !side.is_wrong();
+        let simulation = cluster(safe_topic()).app(move |node| async move {
+            let producer = node.client().producer().enable_idempotence(idempotent).batch_size(1);
+            let producer = if idempotent { producer } else { producer.retries(0) }.build();
+            for window in 0..20 {
+                let sent = (0..5).map(|n| node.named(record(window * 5 + n), format!("{window}/{n}")));
+                let sent: Vec<_> = sent.collect();
+                let mut deliveries = Vec::new();
+                for record in &sent {
+                    deliveries.push(producer.enqueue(record.clone()).await?);
+                }
+                for (delivery, record) in deliveries.into_iter().zip(sent) {
+                    if delivery.await.is_err() {
+                        producer.send(record).await?;
+                    }
+                }
+            }
+            Ok(())
+        });
+        let simulation = simulation.nemesis(|system| async move {
+            let refused = Fault::on(ApiKey::Produce).nth(8).error(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+            system.cluster().inject(refused)?.keep();
+            Ok(())
+        });
+        simulation.setup(Setup { idempotence: idempotent, ..setup() }).run().unwrap()
+    },
+};
+
+#[test]
+fn scenario_09_retry_reorder() {
+    judge(&RETRY_REORDER);
+}
+
+const RESEND_AFTER_INFO: Scenario = Scenario {
+    number: 12,
+    name: "resend-after-info",
+    wrong: "what is in doubt is sent again, by a new producer",
+    schedule: "the first request is on its way for longer than `delivery.timeout.ms`, and arrives then",
+    expect: &[(Code::Dup, Verdict::Bug)],
+    right: Some("both have one `transactional.id`, and readers want what is committed"),
+    must_reach: &["retried sends", "faults"],
+    run: |side| {
+        let simulation = cluster(safe_topic()).app(move |node| async move {
+            let settings = || node.client().producer().delivery_timeout(secs(20));
+            let order = || node.named(record(1), "order-1");
+            sleep(secs(1)).await;
+            if side.is_wrong() {
+                if settings().build().send(order()).await.is_err() {
+                    settings().build().send(order()).await?;
+                }
+                return Ok(());
+            }
+            let mut first = settings().transactional("orders").init().await?;
+            let transaction = first.begin().await?;
+            if transaction.enqueue(order()).await?.await.is_err() {
+                let mut second = settings().transactional("orders").init().await?;
+                let again = second.begin().await?;
+                again.enqueue(order()).await?.await?;
+                again.commit().await?;
+            }
+            Ok(())
+        });
+        let simulation = simulation.nemesis(|system| async move {
+            let late = system.cluster().inject(Fault::on(ApiKey::Produce).hold())?;
+            sleep(secs(60)).await;
+            late.assert_fired();
+            late.release();
+            sleep(secs(5)).await;
+            Ok(())
+        });
+        let isolation = if side.is_wrong() { Isolation::ReadUncommitted } else { Isolation::ReadCommitted };
+        simulation.setup(Setup { transactional: !side.is_wrong(), isolation, ..setup() }).run().unwrap()
+    },
+};
+
+#[test]
+fn scenario_12_resend_after_info() {
+    judge(&RESEND_AFTER_INFO);
 }
