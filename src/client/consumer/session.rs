@@ -29,6 +29,8 @@ pub(super) struct Session {
     /// Whether topics go by their ids in it (KIP-516).
     by_id: bool,
     known: BTreeMap<TopicPartition, Want>,
+    /// Whether `known` is what the request under way says.
+    asked: bool,
 }
 
 /// What to put into a fetch request.
@@ -61,6 +63,7 @@ impl Session {
         let news = |(partition, want): &(&TopicPartition, &Want)| full || self.known.get(partition) != Some(want);
         plan.fetch = wanted.iter().filter(news).map(|(partition, want)| (partition.clone(), *want)).collect();
         self.known.clone_from(wanted);
+        self.asked = true;
         plan
     }
 
@@ -70,7 +73,10 @@ impl Session {
             self.restart();
             return false;
         }
-        if session_id == 0 {
+        if !std::mem::take(&mut self.asked) {
+            // It was given up while the answer was on its way: the next request ends it.
+            self.id = session_id;
+        } else if session_id == 0 {
             // The broker keeps no session for this client just now.
             (self.id, self.epoch) = (0, 0);
         } else {
@@ -84,12 +90,25 @@ impl Session {
     pub(super) fn restart(&mut self) {
         self.epoch = 0;
         self.known.clear();
+        self.asked = false;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A session that was given up while its first answer was on its way went on without what it had begun with: the
+    /// broker was never told to forget that, and answered for it over and over, at once.
+    #[test]
+    fn an_answer_for_a_session_that_was_given_up_does_not_revive_it() {
+        let mut session = Session::default();
+        session.plan(&wants(&[(1, 1, 0)]), true);
+        session.restart();
+        assert!(session.on_answer(ErrorCode::NONE, 9));
+        let plan = session.plan(&wants(&[(0, 1, 0)]), true);
+        assert_eq!((plan.session_id, plan.session_epoch, plan.fetch.len()), (9, 0, 1));
+    }
 
     fn wants(rows: &[(i32, u8, i64)]) -> BTreeMap<TopicPartition, Want> {
         let row = |&(index, id, offset): &(i32, u8, i64)| {
