@@ -634,7 +634,8 @@ impl<'a> Trace<'a> {
                     let Some(name) = self.topic(&topic.name, topic.topic_id) else { continue };
                     for row in topic.partition_responses.iter().filter(|row| row.error_code == 0) {
                         let t = self.t;
-                        let known = self.partition(&name, PartitionIndex(row.index));
+                        let place = (name.clone(), PartitionIndex(row.index));
+                        let Some(known) = self.partitions.get(&place) else { continue };
                         let Some(last) = known.batches.get(&row.base_offset) else { continue };
                         let (partition, offset) = (known.name.clone(), *last);
                         self.events.push(Checked::Acked(event::Acked { t, partition, offset }));
@@ -832,7 +833,8 @@ impl<'a> Trace<'a> {
         (last, told): (i64, i64),
     ) {
         let t = self.t;
-        let known = self.partition(place.0, place.1);
+        // Of what is not there nobody can say how it should be read.
+        let Some(known) = self.partitions.get_mut(&(place.0.clone(), place.1)) else { return };
         let follower = known.leader != Some(broker);
         let own = known.ends.get(&broker).map_or(known.highest, |(_, high_watermark)| *high_watermark);
         // A follower knows of no more than a leader has known.

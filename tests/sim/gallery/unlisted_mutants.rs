@@ -95,7 +95,12 @@ const COMMIT_NOT_PERSISTED: Scenario = Scenario {
     name: "commit-not-persisted",
     wrong: "a planted bug: committed offsets are in the coordinator's memory only",
     schedule: "the coordinator of the group moves, and a member dies and comes back",
-    expect: &[(Code::StartRewind, Verdict::Bug), (Code::CommitRegress, Verdict::Bug), (Code::GroupDup, Verdict::Bug)],
+    expect: &[
+        (Code::StartRewind, Verdict::Bug),
+        (Code::CommitRegress, Verdict::Bug),
+        (Code::CommitLost, Verdict::Bug),
+        (Code::GroupDup, Verdict::Bug),
+    ],
     right: Some("without the bug"),
     must_reach: &["commits", "processed", "faults"],
     run: |side| {
