@@ -8,6 +8,7 @@ use super::error::Result;
 use super::mutant::ClientMutant;
 use super::versions::BrokerVersions;
 use crate::base::ErrorCode;
+use crate::net::Alarm;
 use crate::net::FrameError;
 use crate::net::FrameReader;
 use crate::net::FrameWriter;
@@ -22,22 +23,27 @@ use crate::wire::messages::api_versions::ApiVersionsRequest;
 use crate::wire::messages::api_versions::ApiVersionsResponse;
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::future::Future;
+use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use tokio::time::sleep_until;
 use tokio::time::timeout;
 
 /// A live connection. It ends when it is dropped and its last answer has come.
 #[derive(Debug)]
 pub(super) struct Connection {
-    address: String,
+    address: Arc<str>,
     versions: BrokerVersions,
     settings: Arc<Settings>,
     commands: mpsc::UnboundedSender<Command>,
@@ -65,7 +71,7 @@ struct Pending {
 #[derive(Debug)]
 pub(super) struct Answer<R> {
     version: i16,
-    address: String,
+    address: Arc<str>,
     reply: oneshot::Receiver<Result<Bytes>>,
     request: PhantomData<fn() -> R>,
 }
@@ -77,7 +83,7 @@ impl Connection {
         let opening = async {
             let stream = settings.transport.dial(address).await.map_err(lost)?;
             let (read, write) = stream.into_split();
-            let mut reader = FrameReader::new(read, settings.response_bytes_max);
+            let mut reader = FrameReader::of(read, settings.response_bytes_max);
             let mut writer = FrameWriter::new(write);
             let versions = negotiate(&mut reader, &mut writer, address, settings).await?;
             Ok::<_, Error>((reader, writer, versions))
@@ -91,7 +97,7 @@ impl Connection {
         let reuses = settings.mutants.has(ClientMutant::ReuseCorrelation);
         tokio::spawn(drive(reader, writer, incoming, address.to_owned(), reuses));
         let settings = Arc::clone(settings);
-        Ok(Self { address: address.to_owned(), versions, settings, commands, next_correlation_id: AtomicI32::new(2) })
+        Ok(Self { address: address.into(), versions, settings, commands, next_correlation_id: AtomicI32::new(2) })
     }
 
     /// Whether requests can no longer be sent.
@@ -126,7 +132,7 @@ impl Connection {
             frame,
             pending: Some(Pending { correlation_id, api: R::KEY, sent_at, deadline, reply: sender }),
         })?;
-        Ok(Answer { version, address: self.address.clone(), reply, request: PhantomData })
+        Ok(Answer { version, address: Arc::clone(&self.address), reply, request: PhantomData })
     }
 
     /// Puts a request in line that the broker does not answer.
@@ -156,13 +162,45 @@ impl Connection {
 
 impl<R: RequestMessage> Answer<R> {
     /// Waits for the answer.
-    pub(super) async fn get(self) -> Result<R::Response> {
-        let frame = match self.reply.await {
-            Ok(frame) => frame?,
+    pub(super) async fn get(mut self) -> Result<R::Response> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<R::Response>> {
+        Poll::Ready(match ready!(Pin::new(&mut self.reply).poll(cx)) {
+            Ok(frame) => frame.and_then(|frame| decode(R::KEY, frame, self.version)),
             // The connection's task is gone with its runtime.
-            Err(_) => return Err(Error::connection(&self.address, true, io::ErrorKind::ConnectionAborted.into())),
-        };
-        decode(R::KEY, frame, self.version)
+            Err(_) => Err(Error::connection(&self.address, true, io::ErrorKind::ConnectionAborted.into())),
+        })
+    }
+}
+
+/// Answers that one task waits for, each with what it wants to know when it comes: `K`.
+#[derive(Debug)]
+pub(super) struct Outstanding<K, R>(Vec<(K, Answer<R>)>);
+
+impl<K, R> Default for Outstanding<K, R> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K, R: RequestMessage> Outstanding<K, R> {
+    pub(super) fn push(&mut self, key: K, answer: Answer<R>) {
+        self.0.push((key, answer));
+    }
+
+    /// Waits for the next answer, for ever when there is none to come. Cancel safe.
+    pub(super) async fn next(&mut self) -> (K, Result<R::Response>) {
+        poll_fn(|cx| {
+            for at in 0..self.0.len() {
+                if let Poll::Ready(result) = self.0[at].1.poll(cx) {
+                    return Poll::Ready((self.0.remove(at).0, result));
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 }
 
@@ -174,7 +212,7 @@ fn encode<R: RequestMessage>(
 ) -> Result<Vec<Bytes>> {
     let client_id = Some(settings.client_id.clone());
     let header = RequestHeader { api_key: R::KEY.code(), api_version, correlation_id, client_id };
-    let mut encoder = Encoder::new(false);
+    let mut encoder = Encoder::frame();
     header
         .encode(&mut encoder)
         .and_then(|()| request.encode_body(&mut encoder, api_version))
@@ -241,6 +279,7 @@ async fn drive(
 ) {
     let mut in_flight: VecDeque<Pending> = VecDeque::new();
     let mut wanted = true;
+    let (opened, mut alarm) = (Instant::now(), Alarm::default());
     let cause = loop {
         if !wanted && in_flight.is_empty() && writer.queued() == 0 {
             break io::ErrorKind::NotConnected.into();
@@ -272,7 +311,7 @@ async fn drive(
                 }
                 None => wanted = false,
             },
-            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+            () = alarm.wait_until(deadline.unwrap_or(opened)), if deadline.is_some() => {
                 // Answers come in order, so those behind the missing one cannot be told apart any more.
                 expire(&mut in_flight);
                 if reuses {

@@ -41,7 +41,7 @@ use tokio::time::timeout_at;
 #[derive(Debug)]
 pub(super) struct Router {
     pub(super) settings: Arc<Settings>,
-    slots: Mutex<BTreeMap<(Lane, String), Arc<Slot>>>,
+    slots: Mutex<BTreeMap<Lane, BTreeMap<String, Arc<Slot>>>>,
     next_lane: AtomicU64,
     next_producer: AtomicU64,
     next_consumer: AtomicU64,
@@ -188,7 +188,7 @@ impl Router {
 
     /// Closes them.
     pub(super) fn close_lane(&self, lane: Lane) {
-        lock(&self.slots).retain(|(other, _), _| *other != lane);
+        lock(&self.slots).remove(&lane);
     }
 
     /// The open connection to a broker, if there is one.
@@ -241,15 +241,15 @@ impl Router {
 
     fn slot(&self, lane: Lane, address: &str) -> Arc<Slot> {
         let mut slots = lock(&self.slots);
-        let key = (lane, address.to_owned());
-        if let Some(slot) = slots.get(&key) {
+        let slots = slots.entry(lane).or_default();
+        if let Some(slot) = slots.get(address) {
             return Arc::clone(slot);
         }
         let rng = self.settings.seed.stream(&format!("client/reconnect/{}/{address}", lane.0));
         let backoff = Backoff::new(self.settings.reconnect_backoff, rng);
         let connecting = tokio::sync::Mutex::new(Connecting { backoff, not_before: None });
         let slot = Arc::new(Slot { connection: Mutex::default(), connecting });
-        slots.insert(key, Arc::clone(&slot));
+        slots.insert(address.to_owned(), Arc::clone(&slot));
         slot
     }
 

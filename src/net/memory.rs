@@ -171,6 +171,29 @@ impl Pipe {
 }
 
 impl PipeReader {
+    /// Takes the next chunk if it is one whole frame with its length, which is at most `limit`; pending when there is
+    /// no chunk yet, and `None` when [`PipeReader::poll_read`] is to find out what there is.
+    pub(super) fn poll_frame(&self, limit: usize, cx: &Context<'_>) -> Option<Poll<Bytes>> {
+        let mut pipe = lock(&self.0);
+        let Some(chunk) = pipe.chunks.front() else {
+            if pipe.writer_gone {
+                return None;
+            }
+            pipe.reader_waker = Some(cx.waker().clone());
+            return Some(Poll::Pending);
+        };
+        let length = usize::try_from(i32::from_be_bytes(*chunk.first_chunk()?)).ok()?;
+        if length > limit || chunk.len() != size_of::<i32>() + length {
+            return None;
+        }
+        let chunk = pipe.chunks.pop_front()?;
+        pipe.length -= chunk.len();
+        let writer = pipe.writer_waker.take();
+        drop(pipe);
+        wake(writer);
+        Some(Poll::Ready(chunk))
+    }
+
     pub(super) fn poll_read(&self, cx: &Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut pipe = lock(&self.0);
         if pipe.length == 0 {

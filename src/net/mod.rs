@@ -22,12 +22,14 @@
 //! # });
 //! ```
 
+mod alarm;
 mod endpoint;
 mod framed;
 pub mod memory;
 mod stream;
 mod transport;
 
+pub(crate) use alarm::Alarm;
 pub use endpoint::Endpoint;
 pub use framed::FrameError;
 pub use framed::FrameReader;

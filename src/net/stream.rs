@@ -86,6 +86,16 @@ impl Stream {
     }
 }
 
+impl ReadHalf {
+    /// Takes a frame with its length, which is at most `limit`, when it has come in one piece: inside the process.
+    pub(super) fn poll_frame(&self, limit: usize, cx: &Context<'_>) -> Option<Poll<Bytes>> {
+        match &self.0 {
+            Read::Memory(pipe) => pipe.poll_frame(limit, cx),
+            Read::Tcp(_) => None,
+        }
+    }
+}
+
 impl WriteHalf {
     /// Writes the slices of `queue` from its front and takes away what was written; ready when the queue is empty.
     pub(super) fn poll_write_all(&mut self, cx: &mut Context<'_>, queue: &mut VecDeque<Bytes>) -> Poll<io::Result<()>> {

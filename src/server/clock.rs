@@ -2,6 +2,7 @@
 
 use crate::base::Instant;
 use crate::base::Timestamp;
+use crate::net::Alarm;
 use std::time::SystemTime;
 
 /// The time since a cluster's start, as Tokio tells it: real, or virtual under a paused runtime.
@@ -28,10 +29,22 @@ impl Clock {
 
     /// Waits until `deadline`.
     pub(super) async fn sleep_until(self, deadline: Instant) {
-        match self.start.checked_add(deadline.since_start()) {
+        match self.on_tokios_clock(deadline) {
             Some(deadline) => tokio::time::sleep_until(deadline).await,
             None => std::future::pending().await,
         }
+    }
+
+    /// As [`Clock::sleep_until`], with a timer that is used again.
+    pub(super) async fn wait_until(self, deadline: Instant, alarm: &mut Alarm) {
+        match self.on_tokios_clock(deadline) {
+            Some(deadline) => alarm.wait_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn on_tokios_clock(self, instant: Instant) -> Option<tokio::time::Instant> {
+        self.start.checked_add(instant.since_start())
     }
 }
 

@@ -1,12 +1,13 @@
 //! One accepted connection: frames in, frames out, one request at a time.
 
+use super::clock::Clock;
 use super::damage;
 use super::shell::Delivery;
 use super::shell::Shell;
 use crate::base::BrokerId;
 use crate::base::ConnectionId;
-use crate::base::Instant;
 use crate::broker::Input;
+use crate::net::Alarm;
 use crate::net::FrameReader;
 use crate::net::FrameWriter;
 use crate::net::Stream;
@@ -37,14 +38,10 @@ pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limit
     // The engine hears of the end even when this task is aborted in the middle.
     let mut farewell = Farewell { shell, connection, reason: "aborted".to_owned() };
     let (read, write) = stream.into_split();
-    let mut reader = FrameReader::new(read, limits.request_bytes_max);
+    let mut reader = FrameReader::of(read, limits.request_bytes_max);
     let mut writer = FrameWriter::new(write);
     let mut ahead: Option<Bytes> = None;
-    // Counted from the last frame that came or went.
-    let idle = || {
-        let until = limits.idle_max.map_or(Instant::FAR_FUTURE, |idle| shell.clock.now().plus(idle));
-        shell.clock.sleep_until(until)
-    };
+    let mut idle = Idle { clock: shell.clock, max: limits.idle_max, alarm: Alarm::default() };
     farewell.reason = loop {
         let frame = match ahead.take() {
             Some(frame) => frame,
@@ -60,7 +57,7 @@ pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limit
                     Ok(None) => break CLOSED_BY_CLIENT.to_owned(),
                     Err(error) => break error.to_string(),
                 },
-                () = idle() => break IDLE.to_owned(),
+                () = idle.for_too_long() => break IDLE.to_owned(),
             },
         };
         let delivery = match shell.request(connection, decode(connection, frame)) {
@@ -69,7 +66,7 @@ pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limit
                 biased;
                 parked = mailbox.next() => parked,
                 why = read_ahead(&mut reader, &mut ahead) => break why,
-                () = idle() => break IDLE.to_owned(),
+                () = idle.for_too_long() => break IDLE.to_owned(),
             },
         };
         match delivery {
@@ -93,7 +90,7 @@ pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limit
                         biased;
                         written = damage::write(fault, slices, &mut writer, shell.clock) => written,
                         Delivery::Close(reason) = mailbox.next() => break reason,
-                        () = idle() => break IDLE.to_owned(),
+                        () = idle.for_too_long() => break IDLE.to_owned(),
                     };
                     match written {
                         Ok(None) => continue,
@@ -106,7 +103,7 @@ pub(super) async fn serve(shell: &Shell, broker: BrokerId, stream: Stream, limit
                     biased;
                     written = writer.flush() => written,
                     Delivery::Close(reason) = mailbox.next() => break reason,
-                    () = idle() => break IDLE.to_owned(),
+                    () = idle.for_too_long() => break IDLE.to_owned(),
                 };
                 if let Err(error) = written {
                     break error.to_string();
@@ -128,6 +125,23 @@ async fn read_ahead(reader: &mut FrameReader, ahead: &mut Option<Bytes>) -> Stri
         }
     }
     std::future::pending().await
+}
+
+/// Counts from the last frame that came or went.
+struct Idle {
+    clock: Clock,
+    max: Option<Duration>,
+    alarm: Alarm,
+}
+
+impl Idle {
+    /// Waits until nothing has come or gone, from now on, for as long as that is allowed.
+    async fn for_too_long(&mut self) {
+        match self.max {
+            Some(max) => self.clock.wait_until(self.clock.now().plus(max), &mut self.alarm).await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// Tells the engine that a connection has ended, however it ended.

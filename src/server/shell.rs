@@ -16,10 +16,13 @@ use crate::fault::BytesFault;
 use crate::wire::Response;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::task::Poll;
+use std::task::Waker;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
@@ -41,32 +44,43 @@ pub(super) enum Delivery {
     Close(String),
 }
 
-/// Where deliveries wait that do not answer the request just given to the engine.
+/// Where deliveries wait that do not answer the request just given to the engine. One task empties it.
 #[derive(Debug, Default)]
-pub(super) struct Mailbox {
-    deliveries: Mutex<VecDeque<Delivery>>,
-    news: Notify,
+pub(super) struct Mailbox(Mutex<Mail>);
+
+#[derive(Debug, Default)]
+struct Mail {
+    deliveries: VecDeque<Delivery>,
+    /// The task that waits for the next one.
+    waker: Option<Waker>,
 }
 
 impl Mailbox {
     fn put(&self, delivery: Delivery) {
-        self.queue().push_back(delivery);
-        self.news.notify_one();
+        let mut mail = self.lock();
+        mail.deliveries.push_back(delivery);
+        let waker = mail.waker.take();
+        drop(mail);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// Waits for the next delivery; cancel safe.
     pub(super) async fn next(&self) -> Delivery {
-        loop {
-            if let Some(delivery) = self.queue().pop_front() {
-                return delivery;
+        poll_fn(|cx| {
+            let mut mail = self.lock();
+            match (mail.deliveries.pop_front(), &mut mail.waker) {
+                (Some(delivery), _) => return Poll::Ready(delivery),
+                (None, Some(waker)) => waker.clone_from(cx.waker()),
+                (None, none) => *none = Some(cx.waker().clone()),
             }
-            self.news.notified().await;
-        }
+            Poll::Pending
+        })
+        .await
     }
 
     /// A panic elsewhere leaves no delivery half put, so a poisoned lock is as good as any.
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Delivery>> {
-        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Mail> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

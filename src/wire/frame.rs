@@ -41,7 +41,7 @@ pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request, Range<usi
 /// # Errors
 /// [`EncodeError`] when the version does not exist or cannot hold a value.
 pub fn encode_request(header: &RequestHeader, request: &Request) -> Result<Vec<Bytes>, EncodeError> {
-    let mut encoder = Encoder::new(false);
+    let mut encoder = Encoder::frame();
     header.encode(&mut encoder)?;
     request.encode(&mut encoder, header.api_version)?;
     encoder.into_frame()
@@ -62,7 +62,7 @@ pub fn decode_response(frame: Bytes, api: ApiKey, version: i16) -> Result<(Respo
 /// # Errors
 /// [`EncodeError`] when the version does not exist or cannot hold a value.
 pub fn encode_response(header: ResponseHeader, response: &Response, version: i16) -> Result<Vec<Bytes>, EncodeError> {
-    let mut encoder = Encoder::new(false);
+    let mut encoder = Encoder::frame();
     header.encode(&mut encoder, response.api_key(), version);
     response.encode(&mut encoder, version)?;
     encoder.into_frame()

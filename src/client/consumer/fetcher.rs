@@ -6,6 +6,7 @@ use super::super::TopicPartition;
 use super::super::admin::ListedOffset;
 use super::super::admin::OffsetSpec;
 use super::super::admin::list_offsets;
+use super::super::connection::Outstanding;
 use super::super::error::Error;
 use super::super::error::Result;
 use super::super::metadata::Leader;
@@ -30,9 +31,11 @@ use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::TopicName;
 use crate::base::Uuid;
+use crate::net::Alarm;
 use crate::wire::ApiKey;
 use crate::wire::batch::Batch;
 use crate::wire::batch::BatchError;
+use crate::wire::codec::Records;
 use crate::wire::messages::fetch::FetchPartition;
 use crate::wire::messages::fetch::FetchRequest;
 use crate::wire::messages::fetch::FetchResponse;
@@ -46,7 +49,6 @@ use std::task::Waker;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio::time::sleep_until;
 
 pub(super) struct Fetcher {
     /// The consumer's.
@@ -56,6 +58,7 @@ pub(super) struct Fetcher {
     /// Others do not wait behind the long polls.
     lane: Lane,
     work: JoinSet<Done>,
+    answers: Outstanding<(BrokerId, Asked), FetchRequest>,
     sessions: BTreeMap<BrokerId, Session>,
     /// What each broker is being asked, with the bytes that its answer may bring.
     in_flight: BTreeMap<BrokerId, usize>,
@@ -66,11 +69,14 @@ pub(super) struct Fetcher {
     refreshing: bool,
 }
 
+/// How many bytes of records are checked in the task itself; more of them are checked beside it.
+const OPENED_HERE_MAX: usize = 16 * 1024;
+
 /// The partitions that a fetch is about, by generation and offset.
 type Asked = BTreeMap<TopicPartition, (u64, Offset)>;
 
 enum Done {
-    Fetched(BrokerId, Asked, Result<(FetchResponse, Vec<Row>)>),
+    Opened(BrokerId, Asked, FetchResponse, Vec<Row>),
     Found(BTreeMap<TopicPartition, u64>, Answers<Option<ListedOffset>>),
     Connected(BrokerId, Result<()>),
     Refreshed(Result<()>),
@@ -92,6 +98,7 @@ impl Fetcher {
             lane: router.open_lane(),
             router,
             work: JoinSet::new(),
+            answers: Outstanding::default(),
             sessions: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             asked_at: BTreeMap::new(),
@@ -104,17 +111,19 @@ impl Fetcher {
     /// Runs until the consumer is gone.
     pub(super) async fn run(mut self) {
         let mut refresh_at = Instant::now() + self.router.settings.metadata_age_max;
+        let mut alarm = Alarm::default();
         while let Some(wake) = self.step() {
             let wake = wake.map_or(refresh_at, |wake| wake.min(refresh_at));
             tokio::select! {
                 biased;
+                ((broker, asked), result) = self.answers.next() => self.on_answer(broker, asked, result),
                 Some(done) = self.work.join_next() => match done {
                     Ok(done) => self.on_done(done),
                     // Only a panic of ours ends a task early; it must not be lost.
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
                 () = self.shared.wake.notified() => {}
-                () = sleep_until(wake) => {}
+                () = alarm.wait_until(wake) => {}
             }
             if Instant::now() >= refresh_at {
                 refresh_at = Instant::now() + self.router.settings.metadata_age_max;
@@ -136,8 +145,8 @@ impl Fetcher {
         let mutants = self.router.settings.mutants;
         let mut searches: Vec<(TopicPartition, OffsetSpec)> = Vec::new();
         let mut generations = BTreeMap::new();
-        let mut wanted: BTreeMap<BrokerId, BTreeMap<TopicPartition, Want>> = BTreeMap::new();
-        let mut asked: BTreeMap<BrokerId, Asked> = BTreeMap::new();
+        let mut wanted: BTreeMap<BrokerId, (BTreeMap<TopicPartition, Want>, Asked)> = BTreeMap::new();
+        let mut busy: Vec<BrokerId> = Vec::new();
         let mut unknown = false;
         let mut wake: Option<Instant> = None;
         let share = match state.partitions.len() {
@@ -168,14 +177,21 @@ impl Fetcher {
                 unknown = true;
                 continue;
             };
+            if self.in_flight.contains_key(&leader.broker) {
+                if !busy.contains(&leader.broker) {
+                    busy.push(leader.broker);
+                }
+                continue;
+            }
             let topic_id = metadata.topic(partition.topic.as_str()).map(|topic| topic.id).unwrap_or_default();
             let (leader_epoch, last_fetched_epoch) = match mutants.has(ClientMutant::BlindToEpochs) {
                 false => (leader.epoch, position.fetched_epoch),
                 true => (LeaderEpoch::NONE, LeaderEpoch::NONE),
             };
             let want = Want { topic_id, offset, leader_epoch, last_fetched_epoch };
-            wanted.entry(leader.broker).or_default().insert(partition.clone(), want);
-            asked.entry(leader.broker).or_default().insert(partition.clone(), (position.generation, offset));
+            let (wanted, asked) = wanted.entry(leader.broker).or_default();
+            wanted.insert(partition.clone(), want);
+            asked.insert(partition.clone(), (position.generation, offset));
         }
         let buffered = state.buffered;
         drop(state);
@@ -189,16 +205,15 @@ impl Fetcher {
         }
         // A long poll takes room for as long as it waits. So that no broker takes what another one needs, none takes more
         // than its share, and who has waited longest comes first.
-        let share = (self.shared.settings.prefetch_bytes / wanted.len().max(1)).max(1);
+        let share = (self.shared.settings.prefetch_bytes / (wanted.len() + busy.len()).max(1)).max(1);
         let mut wanted: Vec<_> = wanted.into_iter().collect();
         wanted.sort_by_key(|(broker, _)| self.asked_at.get(broker).copied());
-        for (broker, wanted) in wanted {
+        for (broker, (wanted, asked)) in wanted {
             let taken = buffered + self.in_flight.values().sum::<usize>();
-            if self.in_flight.contains_key(&broker) || taken >= self.shared.settings.prefetch_bytes {
+            if taken >= self.shared.settings.prefetch_bytes {
                 continue;
             }
             let room = share.min(self.shared.settings.prefetch_bytes - taken);
-            let asked = asked.remove(&broker).unwrap_or_default();
             self.fetch(broker, &wanted, asked, room);
         }
         Some(wake)
@@ -239,12 +254,7 @@ impl Fetcher {
                 self.in_flight.insert(broker, bytes_max);
                 self.fetches += 1;
                 self.asked_at.insert(broker, self.fetches);
-                let isolation = settings.isolation;
-                let mutants = self.router.settings.mutants;
-                self.work.spawn(async move {
-                    let result = answer.get().await.map(|response| open(response, isolation, mutants));
-                    Done::Fetched(broker, asked, result)
-                });
+                self.answers.push((broker, asked), answer);
             }
             Err(error) => {
                 session.restart();
@@ -253,18 +263,31 @@ impl Fetcher {
         }
     }
 
+    fn on_answer(&mut self, broker: BrokerId, asked: Asked, result: Result<FetchResponse>) {
+        let (isolation, mutants) = (self.shared.settings.isolation, self.router.settings.mutants);
+        match result {
+            // Checking much takes long enough for another thread to be worth it.
+            Ok(response) if records_size(&response) > OPENED_HERE_MAX => {
+                self.work.spawn(async move {
+                    let (response, rows) = open(response, isolation, mutants);
+                    Done::Opened(broker, asked, response, rows)
+                });
+            }
+            Ok(response) => {
+                let (response, rows) = open(response, isolation, mutants);
+                self.on_response(broker, &asked, &response, rows);
+            }
+            Err(error) => {
+                self.in_flight.remove(&broker);
+                self.sessions.entry(broker).or_default().restart();
+                self.on_fetch_failed(&asked, &error);
+            }
+        }
+    }
+
     fn on_done(&mut self, done: Done) {
         match done {
-            Done::Fetched(broker, asked, result) => {
-                self.in_flight.remove(&broker);
-                match result {
-                    Ok((response, rows)) => self.on_response(broker, &asked, &response, rows),
-                    Err(error) => {
-                        self.sessions.entry(broker).or_default().restart();
-                        self.on_fetch_failed(&asked, &error);
-                    }
-                }
-            }
+            Done::Opened(broker, asked, response, rows) => self.on_response(broker, &asked, &response, rows),
             Done::Found(generations, answers) => self.on_found(&generations, answers),
             Done::Connected(broker, result) => {
                 self.connecting.remove(&broker);
@@ -332,6 +355,7 @@ impl Fetcher {
     }
 
     fn on_response(&mut self, broker: BrokerId, asked: &Asked, response: &FetchResponse, rows: Vec<Row>) {
+        self.in_flight.remove(&broker);
         let code = ErrorCode::new(response.error_code);
         let session = self.sessions.entry(broker).or_default();
         if !session.on_answer(code, response.session_id) {
@@ -465,6 +489,11 @@ fn request(plan: Plan, settings: &super::Settings, bytes_max: usize) -> FetchReq
         }
     }
     request
+}
+
+fn records_size(response: &FetchResponse) -> usize {
+    let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
+    partitions.filter_map(|data| data.records.as_ref()).map(Records::len).sum()
 }
 
 /// Cuts the batches of an answer apart, checks them and hides what is void; the answer keeps its head.

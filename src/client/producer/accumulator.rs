@@ -175,6 +175,11 @@ impl Accumulator {
         drained
     }
 
+    /// Whether any batch is not under way.
+    pub(super) fn has_waiting(&self) -> bool {
+        self.queues.values().any(|queue| !queue.waiting.is_empty())
+    }
+
     /// When something changes by itself after `now`: a batch has lingered, a delay is over, or a batch is too old.
     ///
     /// What is due already waits for something else to happen.

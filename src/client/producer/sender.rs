@@ -4,6 +4,7 @@
 
 use super::super::connection::Answer;
 use super::super::connection::Connection;
+use super::super::connection::Outstanding;
 use super::super::error::Error;
 use super::super::error::Result;
 use super::super::metadata::Leader;
@@ -12,7 +13,6 @@ use super::super::routing::Lane;
 use super::super::routing::Router;
 use super::super::routing::Target;
 use super::super::routing::lock;
-use super::super::routing::sleep_until;
 use super::super::transaction::CONCURRENT_RETRY;
 use super::Acks;
 use super::Shared;
@@ -25,6 +25,8 @@ use crate::base::ErrorCode;
 use crate::base::Offset;
 use crate::base::PartitionIndex;
 use crate::base::Timestamp;
+use crate::base::TopicName;
+use crate::net::Alarm;
 use crate::wire::ApiKey;
 use crate::wire::codec::Records;
 use crate::wire::messages::init_producer_id::InitProducerIdRequest;
@@ -48,6 +50,7 @@ pub(super) struct Sender {
     shared: Arc<Shared>,
     router: Arc<Router>,
     work: JoinSet<Done>,
+    answers: Outstanding<(BrokerId, Vec<Ready>), ProduceRequest>,
     in_flight: BTreeMap<BrokerId, usize>,
     connecting: BTreeSet<BrokerId>,
     refreshing: bool,
@@ -57,7 +60,6 @@ pub(super) struct Sender {
 
 /// Work that went on beside the task and is over.
 enum Done {
-    Sent(BrokerId, Vec<Ready>, Result<ProduceResponse>),
     Connected(BrokerId, Result<()>),
     Refreshed(Result<()>),
     Identified(Result<Identity>),
@@ -69,6 +71,7 @@ impl Sender {
             shared,
             router,
             work: JoinSet::new(),
+            answers: Outstanding::default(),
             in_flight: BTreeMap::new(),
             connecting: BTreeSet::new(),
             refreshing: false,
@@ -80,6 +83,7 @@ impl Sender {
     /// Runs until the producer is closed and nothing is left to send.
     pub(super) async fn run(mut self) {
         let mut refresh_at = Instant::now() + self.router.settings.metadata_age_max;
+        let mut alarm = Alarm::default();
         loop {
             let wake = self.step();
             if self.shared.is_closed() && self.in_flight.is_empty() && lock(&self.shared.accumulator).is_empty() {
@@ -88,13 +92,14 @@ impl Sender {
             let wake = wake.map_or(refresh_at, |wake| wake.min(refresh_at));
             tokio::select! {
                 biased;
+                ((broker, batches), result) = self.answers.next() => self.on_answer(broker, batches, result),
                 Some(done) = self.work.join_next() => match done {
                     Ok(done) => self.on_done(done),
                     // Only a panic of ours ends a task early; it must not be lost.
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
                 () = self.shared.wake.notified() => {}
-                () = sleep_until(wake) => {}
+                () = alarm.wait_until(wake) => {}
             }
             if Instant::now() >= refresh_at {
                 refresh_at = Instant::now() + self.router.settings.metadata_age_max;
@@ -155,7 +160,8 @@ impl Sender {
             self.identify();
         }
         // Behind what goes now there may be more that is due.
-        let wake = if drained.is_empty() { accumulator.next_wake(now) } else { Some(now) };
+        let goes_on = !drained.is_empty() && accumulator.has_waiting();
+        let wake = if goes_on { Some(now) } else { accumulator.next_wake(now) };
         drop(accumulator);
         for (broker, batches) in drained {
             self.send(broker, &ready[&broker], batches);
@@ -194,7 +200,7 @@ impl Sender {
         match self.start(connection, &batches) {
             Ok(Some(answer)) => {
                 *self.in_flight.entry(broker).or_insert(0) += 1;
-                self.work.spawn(async move { Done::Sent(broker, batches, answer.get().await) });
+                self.answers.push((broker, batches), answer);
             }
             Ok(None) => self.settle_all(batches, &Ok(Ack { base_offset: Offset::INVALID, log_append_time: None })),
             Err(error) => self.on_failure(batches, &error),
@@ -253,20 +259,21 @@ impl Sender {
         connection.start(&request, version, Duration::ZERO).map(Some)
     }
 
+    fn on_answer(&mut self, broker: BrokerId, batches: Vec<Ready>, result: Result<ProduceResponse>) {
+        if let Some(count) = self.in_flight.get_mut(&broker) {
+            *count -= 1;
+            if *count == 0 {
+                self.in_flight.remove(&broker);
+            }
+        }
+        match result {
+            Ok(response) => self.on_response(batches, &response),
+            Err(error) => self.on_failure(batches, &error),
+        }
+    }
+
     fn on_done(&mut self, done: Done) {
         match done {
-            Done::Sent(broker, batches, result) => {
-                if let Some(count) = self.in_flight.get_mut(&broker) {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.in_flight.remove(&broker);
-                    }
-                }
-                match result {
-                    Ok(response) => self.on_response(batches, response),
-                    Err(error) => self.on_failure(batches, &error),
-                }
-            }
             Done::Connected(broker, result) => {
                 self.connecting.remove(&broker);
                 if let Err(error) = result {
@@ -316,22 +323,22 @@ impl Sender {
         }
     }
 
-    fn on_response(&mut self, batches: Vec<Ready>, response: ProduceResponse) {
+    fn on_response(&mut self, batches: Vec<Ready>, response: &ProduceResponse) {
         let metadata = self.router.metadata();
-        let mut rows: BTreeMap<(String, PartitionIndex), PartitionProduceResponse> = BTreeMap::new();
-        for topic in response.responses {
+        let mut rows: BTreeMap<(&str, PartitionIndex), &PartitionProduceResponse> = BTreeMap::new();
+        for topic in &response.responses {
             let name = if topic.topic_id.is_zero() {
-                topic.name.to_string()
+                &*topic.name
             } else {
-                metadata.name_of(topic.topic_id).map(ToString::to_string).unwrap_or_default()
+                metadata.name_of(topic.topic_id).map_or("", TopicName::as_str)
             };
-            for row in topic.partition_responses {
-                rows.insert((name.clone(), row.index.into()), row);
+            for row in &topic.partition_responses {
+                rows.insert((name, row.index.into()), row);
             }
         }
         for mut ready in batches {
             let partition = &ready.partition;
-            let Some(row) = rows.remove(&(partition.topic.to_string(), partition.partition)) else {
+            let Some(row) = rows.get(&(partition.topic.as_str(), partition.partition)).copied() else {
                 ready.pending.may_be_in_log = true;
                 let error = Error::protocol(ApiKey::Produce, "it says nothing about a partition");
                 self.settle_all(vec![ready], &Err(error));
@@ -341,7 +348,7 @@ impl Sender {
         }
     }
 
-    fn on_row(&mut self, mut ready: Ready, row: PartitionProduceResponse) {
+    fn on_row(&mut self, mut ready: Ready, row: &PartitionProduceResponse) {
         let code = ErrorCode::new(row.error_code);
         let error = || {
             let (topic, partition) = (&ready.partition.topic, ready.partition.partition);

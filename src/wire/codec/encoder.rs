@@ -2,20 +2,25 @@
 
 use super::records::Records;
 use crate::base::Uuid;
-use bytes::BufMut;
 use bytes::Bytes;
 use bytes::BytesMut;
 use std::fmt;
 
 /// Slices shorter than this are copied: a copy is cheaper than one more entry in a vectored write.
 const SLICE_BYTES_MIN: usize = 1024;
+/// How many bytes stand in front of a frame, and say how long it is.
+const LENGTH_SIZE: usize = 4;
+/// Most frames but for their records have no more; one that has costs another allocation.
+const FRAME_CAPACITY: usize = 256;
 
 /// Collects the bytes of one message.
 #[derive(Debug)]
 pub struct Encoder {
     done: Vec<Bytes>,
     done_len: usize,
-    tail: BytesMut,
+    tail: Vec<u8>,
+    /// How many bytes at the beginning are kept free for the length.
+    lead: usize,
     flexible: bool,
     /// Whether bytes are counted only.
     counts: bool,
@@ -38,7 +43,14 @@ type Result<T> = std::result::Result<T, EncodeError>;
 impl Encoder {
     /// Starts with nothing written, in the encoding of flexible versions (KIP-482) or the older one.
     pub fn new(flexible: bool) -> Self {
-        Self { done: Vec::new(), done_len: 0, tail: BytesMut::new(), flexible, counts: false }
+        Self { done: Vec::new(), done_len: 0, tail: Vec::new(), lead: 0, flexible, counts: false }
+    }
+
+    /// Starts a frame, to be finished by [`Encoder::into_frame`].
+    pub fn frame() -> Self {
+        let mut tail = Vec::with_capacity(FRAME_CAPACITY);
+        tail.extend([0; LENGTH_SIZE]);
+        Self { tail, lead: LENGTH_SIZE, ..Self::new(false) }
     }
 
     /// An encoder that keeps nothing and knows in the end how long the message would be.
@@ -57,7 +69,7 @@ impl Encoder {
 
     /// How many bytes have been written.
     pub fn len(&self) -> usize {
-        self.done_len + self.tail.len()
+        self.done_len + self.tail.len() - self.lead
     }
 
     /// Whether nothing has been written.
@@ -71,21 +83,24 @@ impl Encoder {
         self.done
     }
 
-    /// The written bytes with their length in four bytes in front, as slices none of which is empty.
+    /// What [`Encoder::frame`] has begun, with its length in four bytes in front, as slices none of which is empty.
     ///
     /// # Errors
     /// [`EncodeError::TooLong`] beyond 2 GiB.
+    ///
+    /// # Panics
+    /// When it was not begun as a frame.
     pub fn into_frame(mut self) -> Result<Vec<Bytes>> {
+        assert_eq!(self.lead, LENGTH_SIZE, "a frame is begun with `Encoder::frame`");
         let length = i32::try_from(self.len()).map_err(|_| EncodeError::TooLong)?.to_be_bytes();
-        // The first slice is made of small values, so that moving it costs less than one more slice in the write.
-        let first = if self.done.is_empty() { self.tail.split().freeze() } else { self.done.remove(0) };
-        let mut head = BytesMut::with_capacity(length.len() + first.len());
-        head.put_slice(&length);
-        if first.len() < SLICE_BYTES_MIN {
-            head.put_slice(&first);
-            self.done.insert(0, head.freeze());
-        } else {
-            self.done.splice(0..0, [head.freeze(), first]);
+        match self.done.first_mut() {
+            None => self.tail[..LENGTH_SIZE].copy_from_slice(&length),
+            Some(first) => {
+                // Nobody else has it yet, so it is not copied.
+                let mut head = BytesMut::from(std::mem::take(first));
+                head[..LENGTH_SIZE].copy_from_slice(&length);
+                *first = head.freeze();
+            }
         }
         Ok(self.into_slices())
     }
@@ -97,7 +112,8 @@ impl Encoder {
 
     fn flush_tail(&mut self) {
         if !self.tail.is_empty() {
-            let tail = self.tail.split().freeze();
+            // No longer than it is: a frame inside the process is kept as it was written.
+            let tail = Bytes::from(std::mem::take(&mut self.tail).into_boxed_slice());
             self.done_len += tail.len();
             self.done.push(tail);
         }
@@ -109,7 +125,7 @@ impl Encoder {
         if self.counts {
             self.done_len += bytes.len();
         } else {
-            self.tail.put_slice(bytes);
+            self.tail.extend_from_slice(bytes);
         }
     }
 
