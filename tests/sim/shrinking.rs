@@ -39,7 +39,7 @@ fn read_uncommitted() -> Mistake {
 /// The first run with many faults that fails in this way.
 fn found(mistake: &Mistake) -> RunFile {
     let topics = vec![("orders".to_owned(), mistake.workload.partitions)];
-    let scope = PlanScope { topics, groups: mistake.workload.groups(), heal_at_ms: 20_000 };
+    let scope = PlanScope { topics, groups: mistake.workload.groups(), processes: 0, heal_at_ms: 20_000 };
     let file = |seed| RunFile {
         faults: FaultPlan::random(Seed(seed), &scope),
         intent: mistake.intent.to_vec(),
