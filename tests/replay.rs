@@ -72,6 +72,9 @@ impl Driver {
                 Output::Listen { broker, is_open } => {
                     writeln!(self.transcript, "broker {broker} listens: {is_open}").unwrap();
                 }
+                Output::Process { process, action } => {
+                    writeln!(self.transcript, "{action} process {process}").unwrap();
+                }
             }
         }
     }

@@ -207,13 +207,13 @@ impl TestCluster {
         let mine = |output: &Output| match output {
             Output::Send { connection: to, .. } | Output::Continue { connection: to } => *to == connection,
             Output::Close { connection: to, .. } => *to == connection,
-            Output::Listen { .. } => false,
+            Output::Listen { .. } | Output::Process { .. } => false,
         };
         let Some(at) = self.outputs.iter().position(mine) else { return Answer::Waiting };
         match self.outputs.remove(at) {
             Output::Continue { .. } => Answer::Silent,
             Output::Close { reason, .. } => Answer::Closed(reason),
-            Output::Listen { .. } => unreachable!("it is for no connection"),
+            Output::Listen { .. } | Output::Process { .. } => unreachable!("it is for no connection"),
             Output::Send { api_version, response, correlation_id, .. } => {
                 assert_eq!(correlation_id, 7);
                 let response = M::try_from(Response::clone(&response)).unwrap();
