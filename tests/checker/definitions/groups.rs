@@ -189,7 +189,7 @@ fn owners(m: &Model, found: &mut Violations) {
             Event::GroupState(next) if next.group == line.group => Some(ns(next.t)),
             _ => None,
         });
-        let lasted = next.unwrap_or(m.end) - ns(line.t);
+        let lasted = next.unwrap_or(m.end).saturating_sub(ns(line.t).max(m.healed.unwrap_or(0)));
         if line.state != GroupStatus::Stable || lasted <= timeout {
             continue;
         }
