@@ -97,8 +97,28 @@ fn subjects(finding: &Finding) -> String {
 
 /// The sentence with a capital letter, unless it begins with a name.
 pub(super) fn capital(text: &str) -> String {
-    let first = text.split(' ').next().unwrap_or_default();
-    if !first.chars().all(|letter| letter.is_ascii_lowercase() || letter == ',') {
+    const WORDS: &[&str] = &[
+        "a",
+        "an",
+        "and",
+        "at",
+        "broker",
+        "everything",
+        "from",
+        "it",
+        "its",
+        "nobody",
+        "nothing",
+        "no",
+        "offset",
+        "others",
+        "somebody",
+        "something",
+        "the",
+        "two",
+    ];
+    let first = text.split([' ', ',']).next().unwrap_or_default();
+    if !WORDS.contains(&first) {
         return text.to_owned();
     }
     let mut letters = text.chars();

@@ -107,7 +107,7 @@ fn verdict_bar(out: &mut String, prepared: &Prepared<'_>) {
             out.push_str(&format!(
                 "<h1><span class=\"code\">{}</span> {}</h1>\n<p class=\"verdict\"><span class=\"pill {}\">{}</span> {}{}</p>\n",
                 case.finding.code,
-                html(&case.headline),
+                unbroken(&case.headline),
                 verdict_class(case.finding.verdict),
                 case.finding.verdict,
                 html(&cause::capital(&case.finding.reason)),
@@ -166,6 +166,13 @@ fn verdict_bar(out: &mut String, prepared: &Prepared<'_>) {
     out.push_str("</nav>\n");
 }
 
+/// A headline whose names are not broken at their hyphens.
+fn unbroken(headline: &str) -> String {
+    let Some((what, subjects)) = headline.rsplit_once(": ") else { return html(headline) };
+    let subjects = subjects.split(", ").map(|subject| format!("<span class=\"name\">{}</span>", html(subject)));
+    format!("{}: {}", html(what), subjects.collect::<Vec<_>>().join(", "))
+}
+
 fn verdict_class(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Bug => "bug",
@@ -183,7 +190,7 @@ fn write_case(out: &mut String, case: &Case<'_>, number: usize) {
         out.push_str(&format!(
             "<h2><span class=\"code\">{}</span> {}</h2>\n<p class=\"verdict\"><span class=\"pill {}\">{}</span> {}.</p>\n",
             finding.code,
-            html(&case.headline),
+            unbroken(&case.headline),
             verdict_class(finding.verdict),
             finding.verdict,
             html(&cause::capital(&finding.reason)),

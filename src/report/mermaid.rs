@@ -1,7 +1,9 @@
 //! The witness as a Mermaid sequence diagram, which code hosts draw in comments and summaries.
 
+use super::describe::Sign;
 use super::document::Case;
 use super::escape::mermaid;
+use super::picture::Arrow;
 use super::time::readable;
 
 pub(super) fn write(case: &Case<'_>) -> String {
@@ -12,7 +14,11 @@ pub(super) fn write(case: &Case<'_>) -> String {
     for (at, (mark, step)) in case.picture.marks.iter().zip(&case.story.steps).enumerate() {
         let when = step.line.t.map_or_else(|| "at the end".to_owned(), readable);
         let text = mermaid(&format!("{} · {when}: {}", mark.number, step.text));
-        let arrow = case.picture.arrows.iter().find(|arrow| arrow.to == at && !arrow.to_end && !arrow.is_cause);
+        let is_request = |arrow: &&Arrow| {
+            let from = case.picture.marks.get(arrow.from).map(|mark| mark.sign);
+            !arrow.is_cause || (from, mark.sign) == (Some(Sign::Send), Sign::Append)
+        };
+        let arrow = case.picture.arrows.iter().filter(|arrow| arrow.to == at && !arrow.to_end).find(is_request);
         let from = arrow.and_then(|arrow| case.picture.marks.get(arrow.from));
         match from.filter(|from| from.lane != mark.lane) {
             Some(from) => out.push_str(&format!("    l{}->>l{}: {text}\n", from.lane, mark.lane)),

@@ -55,7 +55,8 @@ impl Metrics {
                     let records = answer.records.values().flatten().filter_map(|record| record.id().cloned());
                     delivered.extend(records.map(|id| (nanos(answer.t), id)));
                 }
-                Event::Isr(line) => {
+                // Kafka's own topics have their own troubles.
+                Event::Isr(line) if !line.partition.starts_with("__") => {
                     isr.entry(line.partition).or_default().push((nanos(line.t), line.brokers.len() as u64));
                 }
                 Event::Fault(line) => faults.push(nanos(line.t)),

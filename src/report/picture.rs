@@ -275,7 +275,7 @@ fn marks(history: &History, story: &Story, views: &[LaneView]) -> (Vec<Point>, V
         let letters = u32::try_from(line.label.chars().count()).unwrap_or(u32::MAX);
         let room = (f64::from(letters) * LETTER + 30.0).max(44.0);
         let t = line.t.unwrap_or(story.window.1);
-        points.push((at * 2, Point { t, number: line.number, lane, room }));
+        points.push((at * 2, Point { t, number: step.order, lane, room }));
         let ends = line.end.filter(|end| *end > t);
         if let Some(end) = ends {
             points.push((at * 2 + 1, Point { t: end, number: last_at(end), lane, room: 0.0 }));
@@ -293,7 +293,7 @@ fn marks(history: &History, story: &Story, views: &[LaneView]) -> (Vec<Point>, V
             is_timeless: line.t.is_none(),
         });
     }
-    points.sort_by_key(|(which, point)| (point.t, point.number, which % 2));
+    points.sort_by_key(|(which, point)| (point.t, point.number, which % 2, *which));
     for (place, (which, _)) in points.iter().enumerate() {
         let mark = &mut marks[which / 2];
         if which % 2 == 0 { mark.begin = place } else { mark.end = Some(place) }
@@ -319,7 +319,7 @@ fn arrows(story: &Story) -> Vec<Arrow> {
         let Some((to, _)) = exact.or_else(|| appends.next()) else { continue };
         let one = Arrow { from, to, from_end: false, to_end: false, is_cause: false, label: "request" };
         arrows.push(one);
-        if story.steps[from].line.end.is_some() {
+        if story.steps[from].line.end > asked {
             arrows.push(Arrow { from: to, to: from, from_end: false, to_end: true, is_cause: false, label: "answer" });
         }
     }

@@ -53,6 +53,8 @@ pub(super) struct Told {
     pub(super) text: String,
     /// Whether the checker named it; else it is what led there.
     pub(super) is_witness: bool,
+    /// After which event's number it stands of what happens at the same time; its own unless somebody saw it before.
+    pub(super) order: u32,
 }
 
 /// What a witness is about.
@@ -228,6 +230,7 @@ impl Scope {
             }
             // What was set up is no cause.
             Event::Fault(line) if line.note.as_deref().is_some_and(is_preparation) => None,
+            Event::Fault(line) if line.note.as_deref().is_some_and(|note| note.starts_with("end ")) => Some(40),
             Event::Fault(line) if self.txns.is_empty() && line.note.as_deref().is_some_and(is_of_transactions) => None,
             Event::Fault(line) => Some(match line.kind {
                 FaultKind::UncleanElection => 97,
@@ -271,7 +274,7 @@ impl Scope {
 /// Whether a command of the test only prepares something: what it prepares tells by itself when it happens.
 fn is_preparation(note: &str) -> bool {
     // That a broker crashed is told when it goes down.
-    ["create ", "inject ", "crash "].iter().any(|word| note.starts_with(word))
+    ["create ", "inject ", "crash ", "heal"].iter().any(|word| note.starts_with(word))
 }
 
 /// Whether a fault can matter to transactions only.
@@ -324,14 +327,15 @@ impl Story {
             let mut texts = texts.clone();
             texts.dedup();
             let line = describe(*number, &event, leaders);
-            steps.push(Told { line, event, text: texts.join("; "), is_witness: true });
+            steps.push(Told { order: *number, line, event, text: texts.join("; "), is_witness: true });
         }
         say_when_it_was_written(history, leaders, &mut steps);
         let events: Vec<Event> = steps.iter().map(|step| step.event.clone()).collect();
         let scope = Scope::of(&example.subject, &events);
         let window = window(history, &steps);
         let folded = add_causes(history, leaders, &scope, window, &mut steps);
-        steps.sort_by_key(|step| (step.line.t.unwrap_or(u64::MAX), step.line.number));
+        put_before_readers(&mut steps);
+        steps.sort_by_key(|step| (step.line.t.unwrap_or(u64::MAX), step.order, step.order == step.line.number));
         let first = steps.iter().filter_map(|step| step.line.t).min().unwrap_or(window.0);
         let window = (first.min(window.0), window.1);
         Self { steps, conclusions, folded, scope, window }
@@ -348,6 +352,25 @@ impl Story {
             Event::Send(send) => Some((at, send)),
             _ => None,
         })
+    }
+}
+
+/// What clients and the cluster did at the same time has no order of its own; nobody reads what is not written yet.
+fn put_before_readers(steps: &mut [Told]) {
+    let mut read: BTreeMap<(u64, String, i64), u32> = BTreeMap::new();
+    for step in steps.iter() {
+        let (Event::Poll(poll), Some(t)) = (&step.event, step.line.t) else { continue };
+        for (partition, records) in poll.end.iter().flat_map(|end| &end.records) {
+            for record in records {
+                read.entry((t, partition.clone(), record.offset())).or_insert(step.line.number);
+            }
+        }
+    }
+    for step in steps {
+        let (Event::Append(append), Some(t)) = (&step.event, step.line.t) else { continue };
+        if let Some(reader) = read.get(&(t, append.partition.clone(), append.offset)) {
+            step.order = step.order.min(*reader);
+        }
     }
 }
 
@@ -376,7 +399,7 @@ fn say_when_it_was_written(history: &History, leaders: &Leaders, steps: &mut [To
     for (at, (number, event)) in appended {
         let line = describe(number, &event, leaders);
         let text = format!("{}; at the end, {}", said(&line), steps[at].text);
-        steps[at] = Told { line, event, text, is_witness: true };
+        steps[at] = Told { order: number, line, event, text, is_witness: true };
     }
 }
 
@@ -449,9 +472,7 @@ fn add_causes(
         let line = describe(number, &event, leaders);
         let count = same.entry(line.sign).or_default();
         let fits = lanes.contains(&line.lane) || lanes.len() < LANES_MAX;
-        // Twice the same says no more than once: every answer of a broken link is a fault of its own.
-        let again =
-            steps.iter().any(|step| step.line.lane == line.lane && step.line.text == line.text && !step.is_witness);
+        let again = steps.iter().any(|step| says_the_same(&step.line, &line) && !step.is_witness);
         if steps.len() >= STEPS_MAX || *count >= SAME_MAX || !fits || again {
             folded += 1;
             continue;
@@ -459,9 +480,18 @@ fn add_causes(
         *count += 1;
         lanes.insert(line.lane.clone());
         let text = said(&line);
-        steps.push(Told { line, event, text, is_witness: false });
+        steps.push(Told { order: number, line, event, text, is_witness: false });
     }
     folded
+}
+
+/// Twice the same says no more than once: every answer of a broken link is a fault of its own, and both directions of
+/// all links of a client break at the same moment.
+fn says_the_same(one: &Line, other: &Line) -> bool {
+    let is_link = |line: &Line| line.sign == Sign::Fault && line.text.starts_with("link ");
+    let action = |line: &Line| line.text.rsplit_once(": ").map(|(_, action)| action.to_owned());
+    one.lane == other.lane && one.text == other.text
+        || is_link(one) && is_link(other) && one.t == other.t && action(one) == action(other)
 }
 
 /// A sentence with its subject.

@@ -233,9 +233,10 @@ fn draw_mark(out: &mut String, picture: &Picture, axis: &Axis, mark: &Mark, case
     let top = y - MIDDLE;
     let answer = answer(mark);
     let role = if mark.is_witness { " witness" } else { "" };
+    let answer = if answer.is_empty() { String::new() } else { format!(" {answer}") };
     let axis_name = if is_linear { "l" } else { "w" };
     out.push_str(&format!(
-        "<a class=\"mark{role} {answer} {}\" id=\"c{case}{axis_name}{n}\" data-step=\"{n}\" href=\"#c{case}s{n}\"><title>{}</title>",
+        "<a class=\"mark{role}{answer} {}\" id=\"c{case}{axis_name}{n}\" data-step=\"{n}\" href=\"#c{case}s{n}\"><title>{}</title>",
         class(mark.sign),
         html(title),
         n = mark.number,

@@ -22,8 +22,10 @@ impl Run {
             .fact("virtual time", format!("{:.3} s", self.elapsed.as_secs_f64()))
             .fact("brokers", self.snapshot.brokers.len())
             .fact("processes", self.endings.len())
-            .fact("planned faults", plan.faults.len() + plan.commands.len())
             .fact("trace", self.trace_hash_text());
+        if !plan.is_empty() {
+            document = document.fact("planned faults", plan.len());
+        }
         for (index, ending) in self.endings.iter().enumerate() {
             document = match ending {
                 Ending::Finished => document,
