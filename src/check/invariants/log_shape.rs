@@ -3,7 +3,9 @@
 //! Compacted logs have holes by right, and a log whose start has moved may begin anywhere.
 
 use crate::check::code::Code;
+use crate::check::contract::Contract;
 use crate::check::event::Event;
+use crate::check::event::FaultKind;
 use crate::check::facts::Facts;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
@@ -14,11 +16,13 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let history = facts.history;
     let mut forgotten: BTreeSet<(&str, i64)> = BTreeSet::new();
     let mut unclean: BTreeSet<&str> = BTreeSet::new();
+    let mut power_lost = false;
     for (_, event) in &history.others {
         match event {
             Event::ProducerExpired(line) => {
                 forgotten.insert((&line.partition, line.pid));
             }
+            Event::Fault(line) if line.kind == FaultKind::PowerLoss => power_lost = true,
             Event::Leader(line) if line.unclean => {
                 unclean.insert(&line.partition);
             }
@@ -64,6 +68,9 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                         None if unclean.contains(name) => {
                             anomaly.over_budget(facts.over_budget).needs("unclean.leader.election.enable=false")
                         }
+                        None if power_lost && Contract::Dur.promised(&history.setup).is_err() => anomaly
+                            .over_budget(facts.over_budget)
+                            .needs("eligible leader replicas, or flush.messages=1"),
                         None => anomaly.over_budget(facts.over_budget),
                     };
                     let expected = expected.unwrap_or_default();

@@ -9,6 +9,7 @@ use crate::check::facts::Commit;
 use crate::check::facts::Facts;
 use crate::check::facts::Mark;
 use crate::check::facts::Opened;
+use crate::check::facts::flag;
 use crate::check::facts::nanos;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
@@ -86,10 +87,13 @@ fn one_partition(
                 let (id, name) = (facts.name(entry.id), history.group_name(group));
                 let partition = history.partition_name(partition);
                 let sent = history.find_send(entry.id).map_or(0, |send| history.sends[send as usize].event);
-                Anomaly::of(format!("{name}:{id}"))
+                let anomaly = Anomaly::of(format!("{name}:{id}"))
                     .at(sent, format!("{id} was sent; it is at offset {} of {partition}", entry.offset))
                     .at(last.event, format!("{name} committed offset {} of {partition}, for good", last.offset))
-                    .so(format!("nobody in {name} ever processed {id}"))
+                    .so(format!("nobody in {name} ever processed {id}"));
+                let given = history.find_send(entry.id).is_some_and(|send| facts.has(send, flag::DELIVERED));
+                let skipped = history.setup.auto_offset_reset == OffsetReset::Latest && !given;
+                if skipped { anomaly.needs("auto.offset.reset=earliest") } else { anomaly }
             });
         }
         so_far = so_far.max(when.unwrap_or(u64::MAX));

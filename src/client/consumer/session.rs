@@ -53,8 +53,9 @@ impl Session {
         let mut plan = Plan { session_id: self.id, session_epoch: self.epoch, fetch: Vec::new(), forget: Vec::new() };
         if !full {
             for (partition, known) in &self.known {
-                // A topic that was created anew under its name is another topic.
-                let same = wanted.get(partition).is_some_and(|want| want.topic_id == known.topic_id);
+                // A topic that was created anew under its name is another topic, to a broker that goes by ids; by its name
+                // it would be forgotten together with the new one.
+                let same = wanted.get(partition).is_some_and(|want| !by_id || want.topic_id == known.topic_id);
                 if !same {
                     plan.forget.push((partition.clone(), known.topic_id));
                 }
@@ -141,5 +142,18 @@ mod tests {
         check(&[(0, 2, 5)], (9, 0), &[0], &[], ok(10));
         check(&[(0, 2, 5)], (10, 1), &[], &[], ok(0));
         check(&[(0, 2, 5)], (0, 0), &[0], &[], ok(11));
+    }
+
+    /// A topic was deleted and created again, and a broker that knows it by its name was told to fetch it and to forget
+    /// it: nothing was left in the session, whose empty answers came at once and without end.
+    #[test]
+    fn a_topic_created_anew_is_not_forgotten_by_its_name() {
+        for (by_id, forgotten) in [(false, 0), (true, 1)] {
+            let mut session = Session::default();
+            session.plan(&wants(&[(0, 1, 20)]), by_id);
+            session.on_answer(ErrorCode::NONE, 9);
+            let plan = session.plan(&wants(&[(0, 2, 20)]), by_id);
+            assert_eq!((plan.fetch.len(), plan.forget.len()), (1, forgotten), "by id: {by_id}");
+        }
     }
 }

@@ -202,7 +202,7 @@ const RESET_LATEST_RETENTION: Scenario = Scenario {
     name: "reset-latest-retention",
     wrong: "`auto.offset.reset=latest`",
     schedule: "the group stops; retention takes the record where it stopped; it starts again",
-    expect: &[(Code::GroupLoss, Verdict::Bug)],
+    expect: &[(Code::GroupLoss, Verdict::Gap)],
     right: Some("`auto.offset.reset=earliest`"),
     must_reach: &["processed", "commits"],
     run: |side| {
@@ -248,7 +248,7 @@ const NEW_PARTITION_LATEST: Scenario = Scenario {
     name: "new-partition-latest",
     wrong: "`auto.offset.reset=latest`",
     schedule: "a partition is added and written at once; consumers learn of it when their metadata are old",
-    expect: &[(Code::GroupLoss, Verdict::Bug)],
+    expect: &[(Code::GroupLoss, Verdict::Gap)],
     right: Some("`auto.offset.reset=earliest`"),
     must_reach: &["processed", "commits", "rebalances"],
     run: |side| {
