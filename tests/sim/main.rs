@@ -4,6 +4,7 @@
 
 mod core;
 mod gallery;
+mod search;
 mod shrinking;
 mod white_box;
 mod workloads;
