@@ -43,7 +43,7 @@
 //! | `sim` (feature `sim`) | an application's processes, a cluster, faults and the checker in virtual time, from one seed |
 //! | `check` (feature `check`) | histories and the checker: what was lost, doubled, reordered or seen too early, with its witness |
 //! | `strategy` (feature `proptest`) | strategies for property tests; a plan of faults shrinks to few of them |
-//! | `report` (feature `check`) | what a check found as one page of HTML, as text, as a diagram |
+//! | `report` (feature `check`) | what a check found: one page of HTML, text, a diagram; the guide's chapter `reports` explains it |
 //! | [`wire`], [`net`] | messages, record batches, frames; byte streams over TCP or in memory |
 //! | [`base`] | identifiers, time, chance and error codes |
 //!
@@ -57,7 +57,7 @@
 //! | `toml` | fault plans in TOML; in JSON they need no feature |
 //! | `zstd-c` | zstd by the C library |
 //! | `proptest` | strategies for records, requests, plans of faults and histories: `strategy` |
-//! | `cli` | the program `rehearsal`: a cluster for tests in other languages |
+//! | `cli` | the program `rehearsal`: a cluster for tests in other languages, searches from seeds, checks of histories |
 
 pub mod base;
 pub mod broker;
