@@ -6,6 +6,7 @@ mod core;
 mod determinism;
 mod gallery;
 mod processes;
+mod search;
 mod shrinking;
 mod white_box;
 mod workloads;

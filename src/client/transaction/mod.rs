@@ -350,7 +350,16 @@ impl Core {
                         Err(error) if gives_up && outcome == Outcome::Committed && error.is_retriable() => {
                             lock(&self.state).on_end_forgotten(error);
                         }
-                        Err(error) => lock(&self.state).on_end_refused(error)?,
+                        Err(error) => {
+                            let refused = lock(&self.state).on_end_refused(error);
+                            // Of a commit, who asked for it says so.
+                            let abort = self.producer.interceptor().filter(|_| outcome == Outcome::Aborted);
+                            if let (Some((interceptor, number)), Err(TransactionError::Fatal(why))) = (abort, &refused)
+                            {
+                                interceptor.on_transaction_end(number, false, &Err(why.clone()));
+                            }
+                            refused?;
+                        }
                     }
                 }
                 Step::Renew => {

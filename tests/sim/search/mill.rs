@@ -1,0 +1,200 @@
+//! A system that does a bit of everything: keyed records, some of them large, transactions that abort and are taken
+//! over, a group whose members come and go, and a topic that goes away.
+//!
+//! Not here: applications that mean something; the workloads of the crate do.
+
+use rehearsal::NewTopic;
+use rehearsal::base::{Rng, Seed};
+use rehearsal::check::{self, CommitPolicy, Contract, Setup, event::Isolation};
+use rehearsal::client::{
+    ConsumerRecord, IsolationLevel, OffsetReset, OnClose, ProducerRecord, StartFrom, TransactionError,
+};
+use rehearsal::fault::{FaultPlan, PlanScope};
+use rehearsal::sim::{AppError, Node, Simulation};
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+const ORDERS: &str = "orders";
+const LEDGER: &str = "ledger";
+const SCRATCH: &str = "scratch";
+const GROUP: &str = "g";
+/// When everything is mended.
+const HEALED: Duration = Duration::from_secs(12);
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// The system of a seed.
+pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
+    let transaction_version = if rng.below(3) == 0 { 1 } else { 2 };
+    let topic = |name: &str| NewTopic::new(name).partitions(2).config("min.insync.replicas", "2");
+    let segments = if rng.below(2) == 0 { "1000" } else { "604800000" };
+    let simulation = Simulation::new(seed)
+        .brokers(3)
+        .new_topic(topic(ORDERS).config("segment.ms", segments))
+        .new_topic(topic(LEDGER).config("segment.ms", segments))
+        .new_topic(topic(SCRATCH))
+        .processes(7)
+        .cluster(|cluster| {
+            let cluster = cluster.transaction_version(transaction_version);
+            cluster.broker_config("auto.create.topics.enable", "false")
+        })
+        .setup(setup(transaction_version))
+        .app(|node| async move {
+            match node.index() {
+                0 => orders(&node).await,
+                1 | 2 => ledger(&node).await,
+                3 | 4 => member(&node).await,
+                5 => reader(&node, LEDGER, IsolationLevel::ReadCommitted).await,
+                _ => scratch(&node).await,
+            }
+        });
+    let topics = vec![(ORDERS.to_owned(), 2), (LEDGER.to_owned(), 2)];
+    let heal_at_ms = u64::try_from(HEALED.as_millis()).unwrap();
+    let plan = || FaultPlan::random(Seed(seed), &PlanScope { topics, groups: vec![GROUP.to_owned()], heal_at_ms });
+    // Sometimes one broker never comes back, and sometimes nothing is broken but what the processes do themselves.
+    let simulation = match rng.below(6) {
+        0 => simulation.heal_after(HEALED).nemesis(|system| async move {
+            sleep(ms(4_000)).await;
+            system.cluster().broker(3).crash()?;
+            Ok(())
+        }),
+        1 => simulation.heal_after(HEALED),
+        2 => simulation.heal_after(HEALED).nemesis(|system| async move {
+            sleep(ms(5_000)).await;
+            system.cluster().delete_topic(SCRATCH)?;
+            Ok(())
+        }),
+        _ => simulation.faults(plan()),
+    };
+    simulation
+}
+
+fn setup(transaction_version: i16) -> Setup {
+    use Contract::{Alo, Base, Dur, Iso, Live, NoDup, Ord};
+    Setup {
+        intent: vec![Dur, NoDup, Ord, Iso, Alo, Live, Base],
+        min_insync_replicas: 2,
+        isolation: Isolation::ReadCommitted,
+        commit: CommitPolicy::AfterProcessed,
+        auto_offset_reset: check::OffsetReset::Earliest,
+        transaction_version: u8::try_from(transaction_version).unwrap(),
+        session_timeout_ms: 6_000,
+        converge_ms: 120_000,
+        ..Setup::default()
+    }
+}
+
+/// Sends records with keys, a few of them large.
+async fn orders(node: &Node) -> Result<(), AppError> {
+    let mut rng = node.chance("orders");
+    let producer = node.client().producer().delivery_timeout(ms(60_000)).build();
+    for n in 0..60_u32 {
+        let size = if rng.below(20) == 0 { 5_000 } else { 20 };
+        let record = ProducerRecord::new(ORDERS).key(format!("k{}", n % 7)).value(format!("{n:size$}"));
+        // What failed is not sent again: the history says what became of it.
+        drop(producer.send(record).await);
+        sleep(ms(150)).await;
+    }
+    producer.close().await;
+    Ok(())
+}
+
+/// Writes transactions, of which many are aborted; two processes share one transactional id, and take it from each
+/// other a few times.
+async fn ledger(node: &Node) -> Result<(), AppError> {
+    let mut rng = node.chance("ledger");
+    for _ in 0..3 {
+        sleep(ms(if node.index() == 1 { 0 } else { 1_000 + rng.below(4_000) })).await;
+        let builder = node.client().producer().delivery_timeout(ms(20_000)).transactional("ledger");
+        let Ok(mut producer) = builder.transaction_timeout(ms(10_000)).init().await else { continue };
+        for _ in 0..8 {
+            let Ok(txn) = producer.begin().await else { break };
+            let mut is_whole = true;
+            for _ in 0..1 + rng.below(3) {
+                let partition = i32::try_from(rng.below(2)).unwrap_or(0);
+                let sent = txn.enqueue(ProducerRecord::new(LEDGER).partition(partition).value("x")).await;
+                is_whole &= sent.is_ok();
+                if let (Ok(sent), 0) = (sent, rng.below(2)) {
+                    is_whole &= sent.await.is_ok();
+                }
+                sleep(ms(rng.below(600))).await;
+            }
+            let ended = if is_whole && rng.below(5) < 3 { txn.commit().await } else { txn.abort().await };
+            match ended {
+                Err(TransactionError::Fatal(_)) => break,
+                Err(_) => drop(producer.resolve().await),
+                Ok(()) => {}
+            }
+            sleep(ms(rng.below(300))).await;
+        }
+    }
+    Ok(())
+}
+
+/// A member that commits what it has processed, and starts over now and then.
+async fn member(node: &Node) -> Result<(), AppError> {
+    let mut rng = node.chance("member");
+    let mut lives = 2;
+    loop {
+        let on_close = if rng.below(2) == 0 { OnClose::RemainInGroup } else { OnClose::LeaveGroup };
+        let consumer = node.client().consumer().group_id(GROUP).auto_offset_reset(OffsetReset::Earliest);
+        let consumer = consumer.session_timeout(ms(6_000)).enable_auto_commit(false).max_partition_fetch_bytes(2_000);
+        let mut consumer = consumer.max_poll_interval(ms(10_000)).on_close(on_close).build();
+        consumer.subscribe([ORDERS])?;
+        let life = 20 + rng.below(40);
+        let mut read = 0;
+        loop {
+            let record: Option<ConsumerRecord> = tokio::select! {
+                biased;
+                () = node.stopped() => return Ok(()),
+                record = consumer.recv() => record.ok(),
+            };
+            let Some(record) = record else {
+                sleep(ms(100)).await;
+                continue;
+            };
+            node.processed(GROUP, &record);
+            // Now and then the work takes longer than the group waits for.
+            if rng.below(100) == 0 {
+                sleep(ms(12_000)).await;
+            }
+            // What it may not commit another one processes again.
+            drop(consumer.commit().await);
+            read += 1;
+            if read >= life && lives > 0 {
+                lives -= 1;
+                break;
+            }
+        }
+    }
+}
+
+/// Reads a topic to its end, which is when the run is over.
+async fn reader(node: &Node, topic: &str, isolation: IsolationLevel) -> Result<(), AppError> {
+    let consumer = node.client().consumer().isolation_level(isolation).auto_offset_reset(OffsetReset::Earliest);
+    let mut consumer = consumer.max_partition_fetch_bytes(2_000).build();
+    consumer.assign_topic(topic, StartFrom::Earliest).await?;
+    loop {
+        tokio::select! {
+            biased;
+            () = node.stopped() => return Ok(()),
+            // A damaged answer is told once; the records come again.
+            record = consumer.recv() => if record.is_err() { sleep(ms(100)).await },
+        }
+    }
+}
+
+/// Sends to a topic that may go away, and reads it for a while.
+async fn scratch(node: &Node) -> Result<(), AppError> {
+    let producer = node.client().producer().delivery_timeout(ms(5_000)).build();
+    let mut consumer = node.client().consumer().auto_offset_reset(OffsetReset::Earliest).build();
+    let _ = consumer.assign_topic(SCRATCH, StartFrom::Earliest).await;
+    for n in 0..40_u32 {
+        drop(producer.send(ProducerRecord::new(SCRATCH).value(n.to_string())).await);
+        drop(timeout(ms(200), consumer.recv()).await);
+    }
+    producer.close().await;
+    Ok(())
+}
