@@ -251,7 +251,8 @@ async fn negotiate(
         let frame = reader.next().await.map_err(|error| lost(io_error(error)))?;
         let frame = frame.ok_or_else(|| lost(io::ErrorKind::UnexpectedEof.into()))?;
         if frame.first_chunk() != Some(&correlation_id.to_be_bytes()) {
-            return Err(Error::protocol(api, "it is the answer to another request"));
+            // As in the midst of a connection: another one may do better.
+            return Err(lost(io::Error::other("an answer came to another question")));
         }
         // A broker that does not know the version answers in version 0, whose first field is the error code.
         let refused = frame.get(4..6) == Some(&ErrorCode::UNSUPPORTED_VERSION.code().to_be_bytes()[..]);

@@ -53,7 +53,13 @@ pub trait Interceptor: fmt::Debug + Send + Sync {
         let _ = (producer, transactional_id);
     }
 
-    /// A producer's transaction takes a group's offsets, which are committed with it.
+    /// A producer's transaction is to take a group's offsets. Whoever stops waiting does not learn whether it has; then
+    /// [`Interceptor::on_transaction_offsets`] is not told, nor when it has not.
+    fn on_transaction_offsets_begin(&self, producer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>) {
+        let _ = (producer, group, offsets);
+    }
+
+    /// A producer's transaction has taken a group's offsets, which are committed with it.
     fn on_transaction_offsets(&self, producer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>) {
         let _ = (producer, group, offsets);
     }
@@ -63,7 +69,8 @@ pub trait Interceptor: fmt::Debug + Send + Sync {
         let _ = (producer, commit);
     }
 
-    /// A producer's transaction has ended; after an error it is not known how, unless the error says so.
+    /// A producer's transaction has ended; after an error it is not known how, unless the error says so. A producer that
+    /// is dropped with a transaction tells that it is closed.
     fn on_transaction_end(&self, producer: u64, commit: bool, outcome: &Result<()>) {
         let _ = (producer, commit, outcome);
     }

@@ -803,17 +803,19 @@ impl<'a> Trace<'a> {
         let offsets =
             rows.map(|(topic, row)| (format!("{}-{}", topic.name, row.partition_index), row.committed_offset));
         let offsets: BTreeMap<String, i64> = offsets.filter(|(name, _)| partitions.contains(name)).collect();
-        // The client notes a commit when it is told, which is now or later; one that was asked again is one.
+        // The client notes a commit when it begins, and when it is told; one that was asked again is one.
         let t = self.t;
         let is_it = |commit: &event::Commit| {
             let process = commit.process.strip_prefix(client_id).is_some_and(|rest| rest.starts_with('/'));
             let txn = commit.txn.as_deref().and_then(|txn| txn.strip_prefix(&*asked.transactional_id));
-            let told = commit.end.as_ref().map_or(commit.t, |end| end.t);
+            let is_under_way = commit.t <= t && commit.end.as_ref().is_none_or(|end| end.t >= t);
             let is_same = commit.group == *asked.group_id && commit.offsets == offsets;
-            process && is_same && told >= t && txn.is_some_and(|rest| rest.starts_with('@'))
+            process && is_same && is_under_way && txn.is_some_and(|rest| rest.starts_with('@'))
         };
         let commits = &mut self.transactions.commits;
-        let Some(at) = commits.iter().position(|commit| is_it(commit)) else { return };
+        // One that nobody waited for any more may look the same; of those that began at one moment the first comes first.
+        let latest = commits.iter().filter(|commit| is_it(commit)).map(|commit| commit.t).max();
+        let Some(at) = commits.iter().position(|commit| is_it(commit) && Some(commit.t) == latest) else { return };
         let Some(txn) = commits.remove(at).txn.clone() else { return };
         let pending = self.transactions.pending.entry(asked.producer_id).or_default();
         for partition in offsets.into_keys() {

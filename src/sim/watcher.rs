@@ -65,6 +65,8 @@ struct State {
     doubts: u64,
     /// The consumers that have read or owned something.
     consumers: BTreeSet<u64>,
+    /// The offsets that each producer's transaction is to take for a group, and where in the ledger that stands.
+    storing: BTreeMap<u64, Vec<(String, BTreeMap<TopicPartition, Offset>, usize)>>,
     /// Where in the ledger each consumer's commits without an outcome stand, in order.
     committing: BTreeMap<u64, VecDeque<usize>>,
     /// From where to where the log was when a position was out of range.
@@ -133,12 +135,12 @@ impl Watcher {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes how a transaction's end that stands at a place has ended, and for whom.
+    /// Notes how an operation of a transaction that stands at a place has ended, and for whom.
     fn end_at(&self, place: usize, process: String, end: End) {
-        self.ledger.amend(place, |event| {
-            let Event::EndTxn(line) = event else { return };
-            line.process = process;
-            line.end = Some(end);
+        self.ledger.amend(place, |event| match event {
+            Event::EndTxn(line) => (line.process, line.end) = (process, Some(end)),
+            Event::Commit(line) => (line.process, line.end) = (process, Some(end)),
+            _ => {}
         });
     }
 
@@ -251,10 +253,24 @@ impl Interceptor for Watcher {
         state.transactions.insert(producer, Some(name));
     }
 
+    fn on_transaction_offsets_begin(&self, producer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>) {
+        let mut state = self.lock();
+        if !state.dead {
+            let txn = state.transactions.get(&producer).cloned().flatten();
+            let place = self.note_commit(self.producer(producer), group, txn, offsets, None);
+            state.storing.entry(producer).or_default().push((group.to_owned(), offsets.clone(), place));
+        }
+    }
+
     fn on_transaction_offsets(&self, producer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>) {
-        let txn = self.lock().transactions.get(&producer).cloned().flatten();
-        let end = End { t: self.ledger.now(), result: Answer::Ok, ..End::default() };
-        self.note_commit(self.producer(producer), group, txn, offsets, Some(end));
+        let mut state = self.lock();
+        let storing = state.storing.entry(producer).or_default();
+        let Some(at) = storing.iter().rposition(|(of, what, _)| of == group && what == offsets) else { return };
+        let (_, _, place) = storing.remove(at);
+        if !state.dead {
+            let end = End { t: self.ledger.now(), result: Answer::Ok, ..End::default() };
+            self.end_at(place, self.producer(producer), end);
+        }
     }
 
     fn on_transaction_ending(&self, producer: u64, commit: bool) {
@@ -285,9 +301,15 @@ impl Interceptor for Watcher {
             written.into_iter().for_each(|written| self.settled(written));
         }
         let t = self.ledger.now();
+        for (_, _, place) in state.storing.remove(&producer).unwrap_or_default() {
+            // Nobody waited for it, or it failed.
+            let end = End { t, result: Answer::Info, ..End::default() };
+            let process = state.actor(self.producer(producer), &end);
+            self.end_at(place, process, end);
+        }
         let end = end_of(t, outcome);
         match asked {
-            Some((place, asked)) if asked == commit => {
+            Some((place, asked)) if asked == commit || end.result == Answer::Info => {
                 let process = state.actor(self.producer(producer), &end);
                 return self.end_at(place, process, end);
             }

@@ -1,8 +1,11 @@
 //! Our own client against our own cluster, in memory on virtual time and over TCP.
 
+use rehearsal::ApiKey;
 use rehearsal::Cluster;
 use rehearsal::ErrorCode;
+use rehearsal::Fault;
 use rehearsal::NewTopic;
+use rehearsal::Record;
 use rehearsal::base::Offset;
 use rehearsal::base::PartitionIndex;
 use rehearsal::base::Timestamp;
@@ -231,4 +234,18 @@ async fn a_real_kafka_is_spoken_to_as_well() {
     let values = admin.describe_configs([resource]).await.unwrap().all().unwrap().remove(0);
     assert!(values.iter().any(|entry| entry.name == "cleanup.policy" && entry.value.as_deref() == Some("compact")));
     admin.delete_topics([name]).await.unwrap().all().unwrap();
+}
+
+/// Story: a random run flipped the number of the first answer on a new connection. The client took that for a broker
+/// that is none, and the member whose connection it was gave up its group for good.
+#[tokio::test(start_paused = true)]
+async fn a_first_answer_to_another_request_is_a_connection_that_is_lost() {
+    let cluster = Cluster::in_memory().topic("t", 1).start().await.unwrap();
+    cluster.seed("t", [Record::new("x")]).unwrap();
+    let client = Client::connect(&cluster).await.unwrap();
+    let fault = cluster.inject(Fault::on(ApiKey::ApiVersions).times(3).wrong_correlation_id()).unwrap();
+    let mut consumer = client.consumer().group_id("g").auto_offset_reset(OffsetReset::Earliest).build();
+    consumer.subscribe(["t"]).unwrap();
+    assert_eq!(consumer.recv().await.unwrap().offset.0, 0);
+    fault.assert_fired();
 }

@@ -2,6 +2,7 @@
 //!
 //! Not here: what one request does (`tests/it`).
 
+mod cancelling;
 mod core;
 mod determinism;
 mod gallery;

@@ -235,11 +235,14 @@ impl<'a> Transaction<'a> {
             added.map_err(|error| core.spoiled(error))?;
             lock(&core.state).on_group(group.group_id.clone());
         }
+        let told = || offsets.iter().map(|(partition, next)| (partition.clone(), next.offset)).collect();
+        if let Some((interceptor, number)) = core.producer.interceptor() {
+            interceptor.on_transaction_offsets_begin(number, &group.group_id, &told());
+        }
         let stored = core.coordinators.commit_offsets(identity, implicit, group, &offsets).await;
         stored.map_err(|error| core.spoiled(error))?;
         if let Some((interceptor, number)) = core.producer.interceptor() {
-            let offsets = offsets.into_iter().map(|(partition, next)| (partition, next.offset)).collect();
-            interceptor.on_transaction_offsets(number, &group.group_id, &offsets);
+            interceptor.on_transaction_offsets(number, &group.group_id, &told());
         }
         Ok(())
     }
@@ -304,6 +307,15 @@ impl Drop for Transaction<'_> {
                     tracing::debug!(%error, "a dropped transaction could not be aborted");
                 }
             });
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if let (Some((interceptor, number)), false) = (self.producer.interceptor(), lock(&self.state).is_idle()) {
+            // Whoever comes next under this transactional id sees to it.
+            interceptor.on_transaction_end(number, false, &Err(Error::Closed));
         }
     }
 }

@@ -99,6 +99,11 @@ impl State {
         matches!(self.phase, Phase::Open)
     }
 
+    /// Whether there is no transaction, as far as anybody asked for one.
+    pub(super) const fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Idle)
+    }
+
     /// Whether a transaction is to be aborted and has not been yet.
     pub(super) const fn is_aborting(&self) -> bool {
         matches!(self.phase, Phase::Ending(Outcome::Aborted))
