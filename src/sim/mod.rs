@@ -26,7 +26,6 @@
 
 mod error;
 mod file;
-mod fnv;
 mod ledger;
 mod liveness;
 mod node;
@@ -37,9 +36,7 @@ mod shrink;
 mod simulation;
 mod stop;
 mod system;
-mod trace;
 mod watcher;
-mod white_box;
 mod workload;
 
 pub use error::Error;

@@ -24,6 +24,8 @@ use crate::client::ProducerRecord;
 use crate::client::RecordMetadata;
 use crate::client::Result;
 use crate::client::TopicPartition;
+use crate::tap::hash;
+use crate::tap::name_of;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
@@ -475,22 +477,7 @@ fn id_text(id: &RecordName) -> String {
     format!("{}#{:015}", id.producer, id.seq)
 }
 
-/// The id that a record says it has.
-pub(super) fn name_of(header: &[u8]) -> Option<RecordName> {
-    std::str::from_utf8(header).ok()?.parse().ok()
-}
-
 fn source_of(text: &str) -> Option<event::Source> {
     let (partition, offset) = text.rsplit_once('@')?;
     Some(event::Source { partition: partition.to_owned(), offset: offset.parse().ok()? })
-}
-
-/// FNV-1a over a record's key and value, each with its length; a missing one is not an empty one.
-pub(super) fn hash(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
-    let mut hash = super::fnv::Fnv::default();
-    for part in [key, value] {
-        hash.number(part.map_or(u64::MAX, |part| part.len() as u64));
-        hash.write(part.unwrap_or_default());
-    }
-    hash.finish()
 }

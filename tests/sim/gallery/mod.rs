@@ -19,8 +19,8 @@ mod replication;
 mod retention;
 mod support;
 mod transactions;
-mod unlisted_mutants;
 mod truncation;
+mod unlisted_mutants;
 
 use rehearsal::check::{Code, IMPLIES, Outcome, Severity, Verdict};
 use rehearsal::sim::{Ending, Run};
