@@ -33,7 +33,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("streams", "base config client"),
     ("gateway", "base net server client"),
     ("strategy", "base wire fault check"),
-    ("sim", "base wire config net log fault journal check report broker client server"),
+    ("tap", "base wire log journal check broker server"),
+    ("sim", "base wire config net log fault journal check report broker client server tap"),
     ("control", "base wire net journal server"),
     (
         "cli",

@@ -4,6 +4,8 @@
 
 mod command;
 mod error_code;
+#[cfg(feature = "check")]
+pub(crate) mod fnv;
 mod ids;
 pub mod murmur2;
 mod mutant;

@@ -3,11 +3,11 @@
 //! Not here: what the checker counts in a history; both are shown together.
 
 use super::run::Run;
-use super::trace::decoded;
 use crate::base::PartitionIndex;
 use crate::journal::Detail;
 use crate::journal::Event;
 use crate::journal::Journal;
+use crate::tap::decoded;
 use crate::wire::Request;
 use crate::wire::batch::Batch;
 use std::collections::BTreeMap;

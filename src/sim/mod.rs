@@ -28,7 +28,6 @@ mod counters;
 mod determinism;
 mod error;
 mod file;
-mod fnv;
 mod gate;
 mod ledger;
 mod liveness;
@@ -43,9 +42,7 @@ mod simulation;
 mod stop;
 mod swarm;
 mod system;
-mod trace;
 mod watcher;
-mod white_box;
 mod workload;
 
 pub use determinism::Divergence;

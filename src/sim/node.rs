@@ -6,7 +6,6 @@ use super::stop::Stop;
 use super::watcher::NAME_HEADER;
 use super::watcher::SOURCE_HEADER;
 use super::watcher::Watcher;
-use super::watcher::name_of as id_of;
 use crate::base::Rng;
 use crate::base::Seed;
 use crate::check::Event;
@@ -16,6 +15,7 @@ use crate::client::Client;
 use crate::client::ConsumerRecord;
 use crate::client::ProducerRecord;
 use crate::net::Endpoint;
+use crate::tap::name_of as id_of;
 use std::sync::Arc;
 
 /// What an application ends with when it fails.

@@ -2,8 +2,8 @@
 
 use super::file::Expect;
 use super::file::RunFile;
-use super::fnv::Fnv;
 use crate::base::Seed;
+use crate::base::fnv::Fnv;
 use crate::broker::ClusterSnapshot;
 use crate::check::Code;
 use crate::check::History;

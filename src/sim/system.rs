@@ -10,8 +10,6 @@ use super::node::Node;
 use super::process::Process;
 use super::run::Run;
 use super::stop::Stop;
-use super::trace;
-use super::white_box;
 use crate::base::Seed;
 use crate::check::Event;
 use crate::check::History;
@@ -19,6 +17,7 @@ use crate::check::Setup;
 use crate::check::event;
 use crate::client::ClientBuilder;
 use crate::server::Cluster;
+use crate::tap;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
@@ -113,10 +112,11 @@ impl System {
         unmet: Vec<String>,
     ) -> Result<Run, Error> {
         let SystemInner { cluster, seed, ledger, processes, .. } = &*self.inner;
-        let (journal, logs) = cluster.look(|engine, _| (engine.journal().clone(), white_box::final_logs(engine)));
+        let (journal, logs) = cluster
+            .look(|engine, _| (engine.journal().clone(), tap::final_logs(engine, &|_, _, record| tap::id_of(record))));
         let version = cluster.look(|engine, _| engine.transaction_version());
         let mut events = ledger.take();
-        let changes = trace::changes(&journal, version, &events, &logs);
+        let changes = tap::changes(&journal, version, &events, &logs);
         events.extend(changes);
         if let Some(after) = healed {
             events.push(Event::Healed(event::Healed { t: crate::base::Instant::after_start(after) }));

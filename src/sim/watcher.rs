@@ -25,6 +25,8 @@ use crate::client::ProducerRecord;
 use crate::client::RecordMetadata;
 use crate::client::Result;
 use crate::client::TopicPartition;
+use crate::tap::hash;
+use crate::tap::name_of;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
@@ -48,6 +50,9 @@ pub(super) struct Watcher {
     state: Mutex<State>,
 }
 
+/// Offsets on their way to a group: its name, the offsets, and where in the ledger they stand.
+type Stored = (String, BTreeMap<TopicPartition, Offset>, usize);
+
 #[derive(Default)]
 struct State {
     /// How many records each producer has sent.
@@ -66,7 +71,7 @@ struct State {
     /// The consumers that have read or owned something.
     consumers: BTreeSet<u64>,
     /// The offsets that each producer's transaction is to take for a group, and where in the ledger that stands.
-    storing: BTreeMap<u64, Vec<(String, BTreeMap<TopicPartition, Offset>, usize)>>,
+    storing: BTreeMap<u64, Vec<Stored>>,
     /// Where in the ledger each consumer's commits without an outcome stand, in order.
     committing: BTreeMap<u64, VecDeque<usize>>,
     /// From where to where the log was when a position was out of range.
@@ -512,11 +517,6 @@ fn id_text(id: &RecordName) -> String {
     format!("{}#{:015}", id.producer, id.seq)
 }
 
-/// The id that a record says it has.
-pub(super) fn name_of(header: &[u8]) -> Option<RecordName> {
-    std::str::from_utf8(header).ok()?.parse().ok()
-}
-
 /// The name that the application has given a record.
 fn name_in(record: &ProducerRecord) -> Option<&[u8]> {
     record.headers.iter().find(|header| header.key == NAME_HEADER)?.value.as_deref()
@@ -525,14 +525,4 @@ fn name_in(record: &ProducerRecord) -> Option<&[u8]> {
 fn source_of(text: &str) -> Option<event::Source> {
     let (partition, offset) = text.rsplit_once('@')?;
     Some(event::Source { partition: partition.to_owned(), offset: offset.parse().ok()? })
-}
-
-/// FNV-1a over a record's key and value, each with its length; a missing one is not an empty one.
-pub(super) fn hash(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
-    let mut hash = super::fnv::Fnv::default();
-    for part in [key, value] {
-        hash.number(part.map_or(u64::MAX, |part| part.len() as u64));
-        hash.write(part.unwrap_or_default());
-    }
-    hash.finish()
 }

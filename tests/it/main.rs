@@ -17,6 +17,7 @@ mod mixed;
 mod peer;
 mod replication;
 mod scenarios_txn;
+mod tap;
 mod transactions;
 mod virtual_time;
 mod watching;

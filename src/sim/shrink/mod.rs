@@ -33,7 +33,7 @@ use super::Ending;
 use super::Error;
 use super::Run;
 use super::RunFile;
-use super::fnv::Fnv;
+use crate::base::fnv::Fnv;
 use crate::check::Code;
 use crate::check::Outcome;
 use crate::check::Verdict;

@@ -1,12 +1,13 @@
 //! What the cluster itself knows, for the checker: its logs at the end of a run.
 //!
-//! Not here: what became of it while it ran (`trace`), and what clients saw (`watcher`).
+//! Not here: what became of it while it ran (`trace`), and what clients saw (`wire`).
 
-use super::watcher::name_of;
+use super::name_of;
 use crate::base::Offset;
 use crate::broker::Engine;
 use crate::check::Event;
 use crate::check::HEADER;
+use crate::check::RecordName;
 use crate::check::event;
 use crate::check::event::Outcome;
 use crate::log::PartitionLog;
@@ -14,9 +15,20 @@ use crate::log::ReplicaLog;
 use crate::wire::batch::Batch;
 use crate::wire::batch::ControlRecord;
 use crate::wire::batch::ControlType;
+use crate::wire::batch::Record;
+
+/// Which record is which: of a partition, of a batch.
+type Names<'a> = dyn Fn(&str, &Batch, &Record) -> Option<RecordName> + 'a;
+
+/// The id that a record carries.
+pub(crate) fn id_of(record: &Record) -> Option<RecordName> {
+    let id = record.headers.iter().find(|header| header.key == HEADER)?;
+    name_of(id.value.as_deref()?)
+}
 
 /// The logs of all topics, Kafka's own left out: first the leader's, which counts, then every replica's.
-pub(super) fn final_logs(engine: &Engine) -> Vec<Event> {
+/// `names` says which record is which: partition, batch, record.
+pub(crate) fn final_logs(engine: &Engine, names: &Names<'_>) -> Vec<Event> {
     let mut events = Vec::new();
     for (topic, partition, log) in engine.partition_logs() {
         if topic.is_internal() {
@@ -24,16 +36,22 @@ pub(super) fn final_logs(engine: &Engine) -> Vec<Event> {
         }
         let name = format!("{topic}-{partition}");
         if let Some(leader) = log.leader_replica() {
-            note(&mut events, &name, None, log, leader.log());
+            note(&mut events, (&name, None), log, leader.log(), names);
         }
         for replica in log.replicas() {
-            note(&mut events, &name, Some(replica.broker().0), log, replica.log());
+            note(&mut events, (&name, Some(replica.broker().0)), log, replica.log(), names);
         }
     }
     events
 }
 
-fn note(events: &mut Vec<Event>, name: &str, broker: Option<i32>, log: &PartitionLog, replica: &ReplicaLog) {
+fn note(
+    events: &mut Vec<Event>,
+    (name, broker): (&str, Option<i32>),
+    log: &PartitionLog,
+    replica: &ReplicaLog,
+    names: &Names<'_>,
+) {
     let log_start = replica.log_start_offset();
     events.push(Event::FinalLog(event::FinalLog {
         partition: name.to_owned(),
@@ -42,7 +60,7 @@ fn note(events: &mut Vec<Event>, name: &str, broker: Option<i32>, log: &Partitio
         high_watermark: log.high_watermark().0.min(replica.log_end_offset().0),
     }));
     for batch in replica.batches(log_start) {
-        let line = line(name, broker, log_start, batch);
+        let line = line((name, broker), log_start, batch, names);
         // What compaction has emptied only keeps a producer's sequence number.
         if line.marker.is_some() || !line.ids.is_empty() {
             events.push(Event::Log(line));
@@ -50,7 +68,7 @@ fn note(events: &mut Vec<Event>, name: &str, broker: Option<i32>, log: &Partitio
     }
 }
 
-fn line(name: &str, broker: Option<i32>, log_start: Offset, batch: &Batch) -> event::Log {
+fn line((name, broker): (&str, Option<i32>), log_start: Offset, batch: &Batch, names: &Names<'_>) -> event::Log {
     let header = &batch.header;
     let idempotent = header.producer_id.0 >= 0;
     let mut line = event::Log {
@@ -78,8 +96,7 @@ fn line(name: &str, broker: Option<i32>, log_start: Offset, batch: &Batch) -> ev
     let mut offsets = Vec::new();
     // What cannot be read is nobody's record, and the readers will say so.
     for record in batch.records().into_iter().flatten().flatten().filter(|record| record.offset >= log_start) {
-        let id = record.headers.iter().find(|header| header.key == HEADER);
-        line.ids.push(id.and_then(|header| name_of(header.value.as_deref()?)));
+        line.ids.push(names(name, batch, &record));
         offsets.push(record.offset.0);
     }
     let gapless = offsets.iter().zip(header.base_offset.0..).all(|(offset, expected)| *offset == expected);

@@ -6,7 +6,7 @@
 //! Where a broker says something of which a rule says that it must not lie, it is worked out here from other facts:
 //! the last stable offset from what was appended, a follower's high watermark from its leader's.
 //!
-//! Not here: the logs at the end (`white_box`), and what clients did (`watcher`).
+//! Not here: the logs at the end (`logs`), and what clients did (`wire`).
 
 use crate::base::BrokerId;
 use crate::base::ConnectionId;
@@ -50,7 +50,7 @@ type Place = (TopicName, PartitionIndex);
 /// Tells what a journal says of a cluster.
 ///
 /// `client` is what clients did, by which transactions get their names; `logs` are the final logs.
-pub(super) fn changes(
+pub(crate) fn changes(
     journal: &Journal,
     transaction_version: i16,
     client: &[Checked],
@@ -904,7 +904,7 @@ fn removal(by: RemovedBy) -> Removal {
     }
 }
 
-pub(super) fn decoded(entry: &RequestEntry) -> Option<Request> {
+pub(crate) fn decoded(entry: &RequestEntry) -> Option<Request> {
     let version = entry.header.api_version;
     Request::decode_prefix(&mut Decoder::new(entry.body.clone(), false), entry.api, version).ok()
 }

@@ -1,7 +1,9 @@
 //! A hash that is the same on every machine and in every version: FNV-1a.
+//!
+//! Not here: anything that has to withstand somebody who chooses what is hashed.
 
 /// FNV-1a, 64 bits.
-pub(super) struct Fnv(u64);
+pub(crate) struct Fnv(u64);
 
 impl Default for Fnv {
     fn default() -> Self {
@@ -10,15 +12,15 @@ impl Default for Fnv {
 }
 
 impl Fnv {
-    pub(super) fn write(&mut self, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.0 = bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
     }
 
-    pub(super) fn number(&mut self, number: u64) {
+    pub(crate) fn number(&mut self, number: u64) {
         self.write(&number.to_le_bytes());
     }
 
-    pub(super) fn finish(&self) -> u64 {
+    pub(crate) fn finish(&self) -> u64 {
         self.0
     }
 }

@@ -1,0 +1,70 @@
+//! The wire tap: a history of what any client did, in any language, from the cluster's journal alone.
+//!
+//! The clients know nothing of it. Every send, acknowledgement, fetch, commit and end of a transaction is taken from the
+//! requests and answers that the cluster saw, attempts and lost answers included.
+//!
+//! What a tap cannot know:
+//! * Whether what was fetched was handed to the application, and what that made of it: rules about what was processed
+//!   stay undecided.
+//! * Which sends are one where a client says nothing of it. Records with an id in the header
+//!   [`HEADER`](crate::check::HEADER) are told by it, those of idempotent producers by their sequence numbers, all others
+//!   by content: the same key, value and timestamp from the same client for the same partition are the same send as long
+//!   as no attempt at it was acknowledged. A batch that is sent again under another producer epoch counts as another one.
+//! * Whether an answer that left its broker reached its client.
+//!
+//! Not here: judging (`check`), and recording within a client (`sim`).
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use rehearsal::check::Setup;
+//! use rehearsal::journal::JournalDetail;
+//! use rehearsal::client::ProducerRecord;
+//! use rehearsal::{Client, Cluster, tap};
+//!
+//! let cluster = Cluster::in_memory().topic("orders", 1).journal_detail(JournalDetail::Full).start().await?;
+//! let client = Client::builder().endpoint(&cluster).connect().await?; // or any other client, over TCP
+//! client.producer().build().send(ProducerRecord::new("orders").value("two apples")).await?;
+//!
+//! let report = tap::history(&cluster, Setup::default())?.check();
+//! report.assert_ok();
+//! assert_eq!(report.counters["acknowledged"], 1);
+//! # Ok(()) }
+//! ```
+
+mod ids;
+mod logs;
+mod names;
+mod trace;
+mod wire;
+
+pub(crate) use ids::hash;
+pub(crate) use ids::name_of;
+pub(crate) use logs::final_logs;
+pub(crate) use logs::id_of;
+pub(crate) use trace::changes;
+#[cfg(feature = "sim")]
+pub(crate) use trace::decoded;
+
+use crate::check::Event;
+use crate::check::History;
+use crate::check::HistoryError;
+use crate::check::Setup;
+use crate::server::Cluster;
+
+/// What the clients of a cluster have done so far, and what the cluster made of it.
+///
+/// Ask for [`JournalDetail::Full`](crate::journal::JournalDetail) when the cluster is started; without it the history
+/// lacks what brokers alone know, and what a broker had decided when its answer was lost. What the journal has
+/// [dropped](crate::journal::Journal::dropped) is missing: its limits are the cluster's.
+///
+/// # Errors
+/// [`HistoryError`] when the journal tells of what cannot be.
+pub fn history(cluster: &Cluster, setup: Setup) -> Result<History, HistoryError> {
+    let (journal, version) = cluster.look(|engine, _| (engine.journal().clone(), engine.transaction_version()));
+    let (mut events, names) = wire::operations(&journal);
+    let logs = cluster.look(|engine, _| final_logs(engine, &|place, batch, record| names.find(place, batch, record)));
+    let changes = changes(&journal, version, &events, &logs);
+    events.extend(changes);
+    events.sort_by_key(Event::t);
+    History::from_events([Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs))
+}
