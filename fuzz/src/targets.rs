@@ -369,7 +369,7 @@ fn answered(engine: &mut Engine, now: &mut Instant, outcome: &mut Vec<u64>) -> b
                 }
                 Output::Continue { .. } => done = Some(true),
                 Output::Close { .. } => done = Some(false),
-                Output::Listen { .. } => {}
+                Output::Listen { .. } | Output::Process { .. } => {}
             }
         }
         if let Some(done) = done {
