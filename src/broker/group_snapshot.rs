@@ -163,6 +163,15 @@ impl Engine {
         })
     }
 
+    /// The groups that are neither empty nor stable, each with its state.
+    pub fn unsettled_groups(&self) -> Vec<(String, GroupState)> {
+        let all = self.state.coordinators().flat_map(|coordinator| {
+            let classic = coordinator.groups().map(|(id, group)| (id.to_owned(), group.state()));
+            classic.chain(coordinator.consumer_groups().map(|(id, group)| (id.to_owned(), group.state())))
+        });
+        all.filter(|(_, state)| !matches!(state, GroupState::Empty | GroupState::Stable)).collect()
+    }
+
     pub(super) fn group_snapshots(&self) -> Vec<GroupSnapshot> {
         let all = self.state.coordinators().flat_map(|coordinator| {
             let classic = coordinator.groups().map(|(id, group)| snapshot_of(&self.state, coordinator, id, group));

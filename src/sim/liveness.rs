@@ -34,6 +34,9 @@ pub(super) struct Converged {
 /// How long a run that is not healed at any moment may take to come to rest.
 const REST: Duration = Duration::from_secs(30);
 
+/// How long before its end a run has to have been well.
+const MARGIN: Duration = Duration::from_millis(5);
+
 /// How often it is looked whether all is well, at first and at last.
 const LOOK_AFTER_MIN: Duration = Duration::from_millis(20);
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(2);
@@ -55,7 +58,9 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
             }
             let unmet = unmet(system);
             if unmet.is_empty() {
-                result.within = course.healed.map(|healed| Instant::now() - healed);
+                // What ends from now on does so because the run does.
+                result.within = course.healed.map(|healed| Instant::now() - healed + MARGIN);
+                tokio::time::sleep(2 * MARGIN).await;
                 break;
             }
         }
@@ -104,7 +109,8 @@ fn unmet(system: &System) -> Vec<String> {
 }
 
 fn unmet_in(engine: &Engine) -> Vec<String> {
-    let mut unmet = Vec::new();
+    let groups = engine.unsettled_groups().into_iter();
+    let mut unmet: Vec<String> = groups.map(|(group, state)| format!("group {group} is {state}")).collect();
     for (topic, partition, log) in engine.partition_logs() {
         let name = format_args!("{topic}-{partition}");
         if log.leader() == BrokerId::NONE {

@@ -123,13 +123,15 @@ fn holes(facts: &Facts<'_>, findings: &mut Findings) {
             }
             for partition in &state.subscribed {
                 let number = history.partitions.find(partition);
-                let owned = facts.intervals.iter().any(|interval| {
-                    interval.group == group
-                        && group.is_some()
-                        && Some(interval.partition) == number
-                        && interval.generation == Some(state.generation)
+                let mut intervals = facts.intervals.iter().filter(|interval| {
+                    interval.group == group && group.is_some() && Some(interval.partition) == number
                 });
-                if !owned {
+                // While something is broken a member may not be able to take what it is given. What nobody ever gets
+                // is no matter of that.
+                let is_ever = intervals.clone().next().is_some();
+                let since = nanos(state.t).max(facts.healed.filter(|_| is_ever).unwrap_or(0));
+                let owned = intervals.any(|interval| interval.generation == Some(state.generation));
+                if !owned && until.saturating_sub(since) > timeout {
                     findings.add(Code::HoleOwn, || {
                         let generation = state.generation;
                         Anomaly::of(format!("{name}:{partition}"))
