@@ -116,9 +116,7 @@ fn holes(facts: &Facts<'_>, findings: &mut Findings) {
         let group = history.groups.find(name);
         for (place, (event, state)) in states.iter().enumerate() {
             let until = states.get(place + 1).map_or(history.end_t, |(_, next)| nanos(next.t));
-            // While something is broken a member may not be able to take what it is given.
-            let since = nanos(state.t).max(facts.healed.unwrap_or(0));
-            if state.state != GroupStatus::Stable || until.saturating_sub(since) <= timeout {
+            if state.state != GroupStatus::Stable || until.saturating_sub(nanos(state.t)) <= timeout {
                 continue;
             }
             for partition in &state.subscribed {

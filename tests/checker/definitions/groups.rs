@@ -189,15 +189,15 @@ fn owners(m: &Model, found: &mut Violations) {
             Event::GroupState(next) if next.group == line.group => Some(ns(next.t)),
             _ => None,
         });
-        let lasted = next.unwrap_or(m.end).saturating_sub(ns(line.t).max(m.healed.unwrap_or(0)));
-        if line.state != GroupStatus::Stable || lasted <= timeout {
+        let until = next.unwrap_or(m.end);
+        if line.state != GroupStatus::Stable || until - ns(line.t) <= timeout {
             continue;
         }
         for p in &line.subscribed {
-            let owned = owns.iter().any(|own| {
-                own.group.as_ref() == Some(&line.group) && own.p == *p && own.generation == Some(line.generation)
-            });
-            if !owned {
+            let of_it = |own: &&Own| own.group.as_ref() == Some(&line.group) && own.p == *p;
+            let owned = owns.iter().filter(of_it).any(|own| own.generation == Some(line.generation));
+            let healed = if owns.iter().any(|own| of_it(&own)) { m.healed.unwrap_or(0) } else { 0 };
+            if !owned && until.saturating_sub(ns(line.t).max(healed)) > timeout {
                 found.insert(("HOLE-OWN", format!("{}:{p}", line.group)));
             }
         }
