@@ -44,7 +44,6 @@ pub use rule::Fault;
 pub use rules::FaultId;
 pub use rules::FaultReport;
 pub use rules::Firing;
-pub use simpler::Asked;
 pub use simpler::PlanTrace;
 pub use target::Target;
 pub use target::World;

@@ -45,6 +45,8 @@ pub struct Firing {
     pub broker: BrokerId,
     /// The how manieth it was of the requests that the fault could have hit, from 1.
     pub nth: u64,
+    /// The how manieth it was of the client's requests of this API since faults were injected, from 1.
+    pub nth_of_client: u64,
     /// How long it was delayed, if that is what the fault does.
     pub delay: Duration,
 }
@@ -109,6 +111,8 @@ pub(crate) struct Faults {
     ended: VecDeque<(FaultId, FaultReport)>,
     names: BTreeMap<String, u64>,
     clients: Vec<String>,
+    /// How many requests of an API each of them has made.
+    asked: BTreeMap<(usize, ApiKey), u64>,
     next: u64,
 }
 
@@ -116,7 +120,17 @@ impl Faults {
     pub(crate) fn new(seed: Seed) -> Self {
         let (rules, by_api, ended) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
         let commands = BTreeMap::new();
-        Self { seed, rules, by_api, commands, ended, names: BTreeMap::new(), clients: Vec::new(), next: 0 }
+        Self {
+            seed,
+            rules,
+            by_api,
+            commands,
+            ended,
+            names: BTreeMap::new(),
+            clients: Vec::new(),
+            asked: BTreeMap::new(),
+            next: 0,
+        }
     }
 
     /// Whether no request can be hit.
@@ -182,9 +196,13 @@ impl Faults {
     /// their numbers do not depend on each other.
     pub(crate) fn decide(&mut self, now: Instant, subject: &Subject<'_>) -> Option<Decision> {
         let client_id = subject.client_id.unwrap_or_default();
-        if !self.clients.iter().any(|known| known == client_id) && self.clients.len() < KEPT_MAX {
+        let client = self.clients.iter().position(|known| known == client_id).unwrap_or(self.clients.len());
+        if client == self.clients.len() && self.clients.len() < KEPT_MAX {
             self.clients.push(client_id.to_owned());
         }
+        let asked = self.asked.entry((client, subject.api())).or_default();
+        *asked += 1;
+        let nth_of_client = *asked;
         let of_api = self.by_api.get(&Some(subject.api())).map_or(&[][..], Vec::as_slice);
         let of_any = self.by_api.get(&None).map_or(&[][..], Vec::as_slice);
         if of_api.is_empty() && of_any.is_empty() {
@@ -211,7 +229,7 @@ impl Faults {
         over.into_iter().for_each(|id| self.retire(id));
         let id = winner?;
         let rule = self.rules.get_mut(&id)?;
-        let decision = rule.fire(id, now, subject)?;
+        let decision = rule.fire(id, now, subject, nth_of_client)?;
         if rule.fired >= rule.fault.trigger.limit() {
             self.retire(id);
         }
@@ -323,7 +341,7 @@ impl Rule {
         has_turn && by_chance && self.fired < trigger.limit()
     }
 
-    fn fire(&mut self, id: FaultId, now: Instant, subject: &Subject<'_>) -> Option<Decision> {
+    fn fire(&mut self, id: FaultId, now: Instant, subject: &Subject<'_>, nth_of_client: u64) -> Option<Decision> {
         let (action, stage) = (self.fault.action.clone()?, self.fault.acts_at()?);
         let delay = match &action {
             Action::Delay(delay) => delay.draw(&mut self.rng),
@@ -339,6 +357,7 @@ impl Rule {
                 connection: subject.connection,
                 broker: subject.broker,
                 nth: self.seen,
+                nth_of_client,
                 delay,
             });
         }

@@ -1,7 +1,7 @@
 //! Failures with many faults, made small: what is left, how many runs it takes, and that what is kept replays.
 
 use rehearsal::base::Seed;
-use rehearsal::check::{Acks, Code, Contract, Verdict, event::Isolation};
+use rehearsal::check::{Acks, Code, Contract, Verdict};
 use rehearsal::fault::{FaultPlan, PlanScope};
 use rehearsal::sim::{Failure, RunFile, Shrink, ShrinkError, Shrunk, Workload, WorkloadKind};
 use std::time::Instant;
@@ -31,9 +31,9 @@ fn acks_1() -> Mistake {
     mistake(WorkloadKind::Plain, Code::Lost, intent, |workload| workload.config.acks = Acks::Leader)
 }
 
-fn read_uncommitted() -> Mistake {
-    let intent = &[Contract::Iso, Contract::Base];
-    mistake(WorkloadKind::Copy, Code::G1a, intent, |workload| workload.config.isolation = Isolation::ReadUncommitted)
+/// Nothing is wrong with committing after processing, but for those who want nothing processed twice.
+fn committed_after_processing() -> Mistake {
+    mistake(WorkloadKind::Grouped, Code::GroupDup, &[Contract::Amo, Contract::Base], |_| {})
 }
 
 /// The first run with many faults that fails in this way.
@@ -95,7 +95,7 @@ fn write_the_regressions() {
     for path in kept() {
         std::fs::remove_file(path).unwrap();
     }
-    for mistake in [without_idempotence(), acks_1(), read_uncommitted()] {
+    for mistake in [without_idempotence(), acks_1(), committed_after_processing()] {
         println!("{}", shrunk(&mistake).write_to(KEPT).unwrap().display());
     }
 }

@@ -8,7 +8,6 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use tied::Asked;
 pub use tied::PlanTrace;
 
 use super::action::Action;
@@ -98,17 +97,10 @@ impl FaultPlan {
     }
 
     /// Plans that are like this one and tied to what was seen to happen: a fault by chance to the requests that it hit,
-    /// one by one; one that is tied to a time, to an API and a client; a command that is tied to a time, to how far a
-    /// partition has come.
+    /// one by one, or, if it hit very many, to a part of its time.
     pub fn tied(&self, trace: &PlanTrace) -> Vec<Proposal<Self>> {
         let mut list = Vec::new();
-        let whole = self.faults.iter().fold(Self { faults: Vec::new(), ..self.clone() }, |mut plan, fault| {
-            plan.faults.extend(pinned(fault, trace).unwrap_or_else(|| vec![fault.clone()]));
-            plan
-        });
-        if self.faults.iter().filter(|fault| pinned(fault, trace).is_some()).count() > 1 {
-            list.push(Proposal { what: "all chance tied to the requests that were hit".to_owned(), value: whole });
-        }
+        list.extend(self.all_with("all chance tied to the requests that were hit", |fault| pinned(fault, trace)));
         for (at, fault) in self.faults.iter().enumerate() {
             let name = name_of(fault);
             for (what, narrow) in narrower(fault, trace) {
@@ -118,8 +110,18 @@ impl FaultPlan {
                 let what = format!("{name}: tied to the {} requests that it hit", pinned.len());
                 list.push(self.with_fault(at, what, pinned));
             }
+        }
+        list
+    }
+
+    /// Plans that say by events what this one says by the clock: a fault that hit one request names its API, its client
+    /// and its number; a command waits until a partition has come as far as it had.
+    pub fn aimed(&self, trace: &PlanTrace) -> Vec<Proposal<Self>> {
+        let mut list = Vec::new();
+        list.extend(self.all_with("all faults aimed at APIs and clients", |fault| Some(vec![aimed(fault, trace)?])));
+        for (at, fault) in self.faults.iter().enumerate() {
             if let Some(aimed) = aimed(fault, trace) {
-                let what = format!("{name}: aimed at {}", aimed.on);
+                let what = format!("{}: aimed at {}", name_of(fault), aimed.on);
                 list.push(self.with_fault(at, what, vec![aimed]));
             }
         }
@@ -131,6 +133,18 @@ impl FaultPlan {
             }
         }
         list
+    }
+
+    /// The plan with all of its faults changed for which there is a change, if there are several.
+    fn all_with(&self, what: &str, change: impl Fn(&Fault) -> Option<Vec<Fault>>) -> Option<Proposal<Self>> {
+        let mut value = Self { faults: Vec::new(), ..self.clone() };
+        let mut changed = 0;
+        for fault in &self.faults {
+            let instead = change(fault);
+            changed += usize::from(instead.is_some());
+            value.faults.extend(instead.unwrap_or_else(|| vec![fault.clone()]));
+        }
+        (changed > 1).then(|| Proposal { what: what.to_owned(), value })
     }
 
     /// Plans in which one thing is weaker than in this one, along power loss, crash, pause, reset, lost, late.
@@ -193,8 +207,9 @@ impl FaultPlan {
     pub fn earlier(&self) -> Vec<Proposal<Self>> {
         let mut list = Vec::new();
         for (at, fault) in self.faults.iter().enumerate().filter(|(_, fault)| is_pinned(&fault.trigger)) {
-            let Some(nth) = fault.trigger.nth else { continue };
-            for earlier in [1, nth / 2, nth - 1].into_iter().filter(|earlier| *earlier > 0) {
+            // Of any requests, an earlier one is another one altogether.
+            let Some(nth) = fault.trigger.nth.filter(|_| fault.api().is_some()) else { continue };
+            for earlier in [1, nth / 2].into_iter().filter(|earlier| *earlier > 0) {
                 let earlier = once(fault, earlier);
                 list.push(self.with_fault(at, format!("{}: now {earlier}", name_of(fault)), vec![earlier]));
             }

@@ -11,7 +11,6 @@ use crate::fault::rule::Fault;
 use crate::fault::rule::Trigger;
 use crate::fault::rules::FaultReport;
 use crate::fault::rules::Firing;
-use crate::wire::ApiKey;
 use std::collections::BTreeMap;
 
 /// A fault by chance that has hit more requests than this is narrowed before it is tied to them one by one.
@@ -22,32 +21,13 @@ const PINNED_MAX: usize = 64;
 pub struct PlanTrace {
     /// What became of the plan's faults and commands.
     pub reports: Vec<FaultReport>,
-    /// All requests, in order.
-    pub asked: Vec<Asked>,
     /// How far partitions had come, in order: topic, partition and high watermark from a moment on.
     pub high_watermarks: Vec<(Instant, String, i32, i64)>,
-}
-
-/// A request that came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// When.
-    pub at: Instant,
-    /// Its API.
-    pub api: ApiKey,
-    /// What the client calls itself.
-    pub client_id: String,
 }
 
 impl PlanTrace {
     fn report(&self, name: &str) -> Option<&FaultReport> {
         self.reports.iter().find(|report| report.name == name)
-    }
-
-    /// The requests of one API that a client had made when one of them was hit, with that one.
-    fn asked_until(&self, firing: &Firing) -> u64 {
-        let same = |asked: &&Asked| asked.api == firing.api && asked.client_id == firing.client_id;
-        self.asked.iter().take_while(|asked| asked.at <= firing.at).filter(same).map(|_| 1).sum()
     }
 }
 
@@ -122,7 +102,7 @@ pub(super) fn aimed(fault: &Fault, trace: &PlanTrace) -> Option<Fault> {
     if !is_pinned(trigger) || !is_vague || !is_plain || firing.client_id.is_empty() {
         return None;
     }
-    let mut aimed = once(fault, trace.asked_until(firing));
+    let mut aimed = once(fault, firing.nth_of_client);
     aimed.on.api = Some(firing.api);
     aimed.on.client_id = Some(firing.client_id.clone());
     (aimed.trigger.from_ms, aimed.trigger.until_ms) = (None, None);

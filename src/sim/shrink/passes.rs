@@ -27,7 +27,10 @@ pub(super) fn all() -> Reduction<RunFile, Seen> {
         .pass(Rewrites::new(without_idle))
         .pass(plan_of(|plan, _| plan.healed_sooner()))
         .pass(faults())
+        .pass(Rewrites::new(fewer))
         .pass(plan_of(FaultPlan::tied))
+        .pass(faults())
+        .pass(plan_of(FaultPlan::aimed))
         .pass(faults())
         .pass(Number::new("consumers", 0, of_workload(|workload| workload.consumers), |file, n| {
             change(file, |workload| workload.consumers = small(n))
@@ -147,6 +150,13 @@ fn cut(file: &RunFile, seen: &Seen) -> Vec<Proposal<RunFile>> {
         }
     }
     list
+}
+
+/// Each producer sends half as much.
+fn fewer(file: &RunFile, _: &Seen) -> Vec<Proposal<RunFile>> {
+    let records = file.workload.records / 2;
+    let what = format!("{records} records of each producer");
+    if is_data(file) && records > 0 { vec![Proposal { what, value: with_records(file, records) }] } else { Vec::new() }
 }
 
 fn without_idle(file: &RunFile, seen: &Seen) -> Vec<Proposal<RunFile>> {

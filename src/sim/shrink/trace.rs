@@ -5,9 +5,7 @@ use super::Failure;
 use crate::base::Instant;
 use crate::check::Event;
 use crate::check::History;
-use crate::fault::Asked;
 use crate::fault::PlanTrace;
-use crate::journal;
 use crate::sim::Run;
 use std::time::Duration;
 
@@ -22,25 +20,10 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn new(run: Run, failure: &Failure) -> Self {
-        let trace = PlanTrace {
-            reports: run.faults().to_vec(),
-            asked: asked(&run),
-            high_watermarks: acknowledged(run.history()),
-        };
+        let trace = PlanTrace { reports: run.faults().to_vec(), high_watermarks: acknowledged(run.history()) };
         let violated = violated(&run, failure);
         Self { run, trace, violated }
     }
-}
-
-fn asked(run: &Run) -> Vec<Asked> {
-    let request = |entry: &journal::Entry| match &entry.event {
-        journal::Event::Request(request) => {
-            let client_id = request.header.client_id.as_deref().unwrap_or_default().to_owned();
-            Some(Asked { at: entry.at, api: request.api, client_id })
-        }
-        _ => None,
-    };
-    run.journal().entries().filter_map(request).collect()
 }
 
 /// The high watermark is at least behind what was acknowledged.
