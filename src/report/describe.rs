@@ -33,8 +33,7 @@ impl fmt::Display for Lane {
             Self::Faults => f.write_str("faults"),
             Self::Controller => f.write_str("controller"),
             Self::Broker(id) => write!(f, "broker {id}"),
-            Self::Coordinator(scope) => write!(f, "coordinator of {scope}"),
-            Self::Client(name) | Self::App(name) => f.write_str(name),
+            Self::Coordinator(name) | Self::Client(name) | Self::App(name) => f.write_str(name),
             Self::Logs => f.write_str("final logs"),
         }
     }
@@ -451,7 +450,7 @@ fn mark(line: &mut Line, event: &Event) {
                 FaultKind::PowerLoss => format!("power loss {}", ids(&fault.brokers)),
                 FaultKind::Kill => format!("kill {}", ids(&fault.brokers)),
                 FaultKind::UncleanElection => "unclean election".to_owned(),
-                FaultKind::Other => shortened(&what, 40),
+                FaultKind::Other => shortened(&link(&what).unwrap_or_else(|| what.clone()), 40),
             };
             line.is(Lane::Faults, Sign::Fault, label, what);
         }
@@ -471,6 +470,14 @@ fn mark(line: &mut Line, event: &Event) {
         }
         _ => {}
     }
+}
+
+/// `link from client "app-1" to any broker: cut`, in fewer words: `cut: client "app-1"`.
+fn link(note: &str) -> Option<String> {
+    let (ends, action) = note.strip_prefix("link from ")?.rsplit_once(": ")?;
+    let (from, to) = ends.split_once(" to ")?;
+    let one = if from.starts_with("any ") { to } else { from };
+    Some(format!("{action}: {one}"))
 }
 
 /// A fault without a name is called by what it does, and then says what it does.

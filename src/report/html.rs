@@ -280,9 +280,9 @@ fn legend(out: &mut String, case: &Case<'_>) {
             out.push_str(&format!("<li><i class=\"swatch {class}\"></i>{name}</li>\n"));
         }
     }
-    let bands: BTreeSet<&str> = case.picture.lanes.iter().flat_map(|lane| &lane.bands).map(|band| band.class).collect();
-    let brokers = case.picture.lanes.iter().any(|lane| matches!(lane.lane, Lane::Broker(_)) && !lane.bands.is_empty());
-    if brokers {
+    let brokers = case.picture.lanes.iter().filter(|lane| matches!(lane.lane, Lane::Broker(_)));
+    let bands: BTreeSet<&str> = brokers.flat_map(|lane| &lane.bands).map(|band| band.class).collect();
+    if !bands.is_empty() {
         for (class, name) in [
             ("leader", "leader"),
             ("follower", "in sync"),
