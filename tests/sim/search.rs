@@ -71,7 +71,7 @@ fn workload(seed: u64, rng: &mut Rng) -> RunFile {
         topics.push(("shipments".to_owned(), 2));
     }
     let groups = file.workload.groups();
-    file.faults = FaultPlan::random(Seed(seed), &PlanScope { topics, groups, heal_at_ms: 10_000 });
+    file.faults = FaultPlan::random(Seed(seed), &PlanScope { topics, groups, processes: 0, heal_at_ms: 10_000 });
     file
 }
 

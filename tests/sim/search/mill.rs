@@ -52,7 +52,9 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
         });
     let topics = vec![(ORDERS.to_owned(), 2), (LEDGER.to_owned(), 2)];
     let heal_at_ms = u64::try_from(HEALED.as_millis()).unwrap();
-    let plan = || FaultPlan::random(Seed(seed), &PlanScope { topics, groups: vec![GROUP.to_owned()], heal_at_ms });
+    let plan = || {
+        FaultPlan::random(Seed(seed), &PlanScope { topics, groups: vec![GROUP.to_owned()], processes: 0, heal_at_ms })
+    };
     // Sometimes one broker never comes back, and sometimes nothing is broken but what the processes do themselves.
     let simulation = match rng.below(6) {
         0 => simulation.heal_after(HEALED).nemesis(|system| async move {
