@@ -1,6 +1,6 @@
 //! `DUP`: one send is in the log once. `DUP-X` when its places are in different partitions.
 //!
-//! Where committed data are read, what was aborted does not count.
+//! Where committed data are read, what was aborted by the log does not count.
 
 use crate::check::code::Code;
 use crate::check::event::Isolation;
@@ -53,7 +53,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
 
 fn is_aborted(order: &Order<'_>, entry: Entry) -> bool {
     let place = order.place(entry.offset);
-    order.entries.get(place) == Some(&entry) && order.state(place) == State::Aborted
+    order.log.is_some() && order.entries.get(place) == Some(&entry) && order.state(place) == State::Aborted
 }
 
 fn place_event(facts: &Facts<'_>, partition: u32, offset: i64) -> Option<u32> {

@@ -40,7 +40,16 @@ pub(super) fn exempt(m: &Model, send: &Send) -> bool {
         .order(&send.p)
         .iter()
         .any(|known| known.off > send.off && m.send(known.id.as_ref()).is_some_and(|other| other.key == send.key));
-    let superseded = m.compacted(&send.p) && (send.key.is_none() || newer);
+    // A tombstone that a cleaner has removed stood there, or behind it.
+    let cleaned = m.events.iter().any(|event| {
+        let Event::Compacted(line) = event else { return false };
+        line.partition == send.p
+            && line.before.iter().any(|old| {
+                let gone = old.tombstone && line.after.iter().all(|kept| kept.offset != old.offset);
+                gone && (old.offset == send.off || old.offset > send.off && Some(&old.key) == send.key.as_ref())
+            })
+    });
+    let superseded = m.compacted(&send.p) && (send.key.is_none() || newer || cleaned);
     deleted || unconfirmed || trimmed || superseded
 }
 
