@@ -232,7 +232,12 @@ impl PartitionLog {
     /// Tells the followers that copy at once how far the high watermark is.
     pub fn tell_high_watermark(&mut self) {
         let high_watermark = self.high_watermark();
+        let (leader, runs_ahead) = (self.leader, self.config.mutants.has(BrokerMutant::FollowerRunsAhead));
         for replica in self.replicas.iter_mut().filter(|replica| replica.is_replicating) {
+            if runs_ahead && replica.broker != leader {
+                replica.high_watermark = replica.log.log_end_offset();
+                continue;
+            }
             replica.high_watermark = replica.high_watermark.max(high_watermark.min(replica.log.log_end_offset()));
         }
     }

@@ -3,7 +3,6 @@
 //!
 //! Not here: applications that mean something; the workloads of the crate do.
 
-use rehearsal::NewTopic;
 use rehearsal::base::{Rng, Seed};
 use rehearsal::check::{self, CommitPolicy, Contract, Setup, event::Isolation};
 use rehearsal::client::{
@@ -11,6 +10,7 @@ use rehearsal::client::{
 };
 use rehearsal::fault::{FaultPlan, PlanScope};
 use rehearsal::sim::{AppError, Node, Simulation};
+use rehearsal::{ApiKey, Fault, NewTopic};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -18,6 +18,8 @@ const ORDERS: &str = "orders";
 const LEDGER: &str = "ledger";
 const SCRATCH: &str = "scratch";
 const GROUP: &str = "g";
+/// The plight in which a member dies.
+const DEATH: u64 = 3;
 /// When everything is mended.
 const HEALED: Duration = Duration::from_secs(12);
 
@@ -29,6 +31,9 @@ fn ms(ms: u64) -> Duration {
 pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
     let transaction_version = if rng.below(3) == 0 { 1 } else { 2 };
     let topic = |name: &str| NewTopic::new(name).partitions(2).config("min.insync.replicas", "2");
+    // What else happens: sometimes one broker never comes back, a topic goes away, a member dies before it has assigned
+    // the partitions, or nothing is broken but what the processes do themselves.
+    let plight = rng.below(7);
     let segments = if rng.below(2) == 0 { "1000" } else { "604800000" };
     let simulation = Simulation::new(seed)
         .brokers(3)
@@ -41,11 +46,11 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
             cluster.broker_config("auto.create.topics.enable", "false")
         })
         .setup(setup(transaction_version))
-        .app(|node| async move {
+        .app(move |node| async move {
             match node.index() {
                 0 => orders(&node).await,
                 1 | 2 => ledger(&node).await,
-                3 | 4 => member(&node).await,
+                3 | 4 => member(&node, plight == DEATH).await,
                 5 => reader(&node, LEDGER, IsolationLevel::ReadCommitted).await,
                 _ => scratch(&node).await,
             }
@@ -55,8 +60,8 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
     let plan = || {
         FaultPlan::random(Seed(seed), &PlanScope { topics, groups: vec![GROUP.to_owned()], processes: 0, heal_at_ms })
     };
-    // Sometimes one broker never comes back, and sometimes nothing is broken but what the processes do themselves.
-    match rng.below(6) {
+    let later = ms(2_000 + rng.below(4_000));
+    match plight {
         0 => simulation.heal_after(HEALED).nemesis(|system| async move {
             sleep(ms(4_000)).await;
             system.cluster().broker(3).crash()?;
@@ -66,6 +71,12 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
         2 => simulation.heal_after(HEALED).nemesis(|system| async move {
             sleep(ms(5_000)).await;
             system.cluster().delete_topic(SCRATCH)?;
+            Ok(())
+        }),
+        DEATH => simulation.heal_after(HEALED).nemesis(move |system| async move {
+            sleep(later).await;
+            let unheard = Fault::on(ApiKey::SyncGroup).client_id("app-4").always();
+            system.cluster().inject(unheard.drop_it())?.keep();
             Ok(())
         }),
         _ => simulation.faults(plan()),
@@ -135,21 +146,26 @@ async fn ledger(node: &Node) -> Result<(), AppError> {
 }
 
 /// A member that commits what it has processed, and starts over now and then.
-async fn member(node: &Node) -> Result<(), AppError> {
+async fn member(node: &Node, dies: bool) -> Result<(), AppError> {
     let mut rng = node.chance("member");
+    let dies = dies && node.index() == 4;
+    if !dies {
+        sleep(ms(rng.below(1_500))).await;
+    }
     let mut lives = 2;
     loop {
-        let on_close = if rng.below(2) == 0 { OnClose::RemainInGroup } else { OnClose::LeaveGroup };
+        let on_close = if dies || rng.below(2) == 0 { OnClose::RemainInGroup } else { OnClose::LeaveGroup };
         let consumer = node.client().consumer().group_id(GROUP).auto_offset_reset(OffsetReset::Earliest);
         let consumer = consumer.session_timeout(ms(6_000)).enable_auto_commit(false).max_partition_fetch_bytes(2_000);
         let mut consumer = consumer.max_poll_interval(ms(10_000)).on_close(on_close).build();
         consumer.subscribe([ORDERS])?;
-        let life = 20 + rng.below(40);
+        let life = if dies { u64::MAX } else { 20 + rng.below(40) };
         let mut read = 0;
         loop {
             let record: Option<ConsumerRecord> = tokio::select! {
                 biased;
                 () = node.stopped() => return Ok(()),
+                () = sleep(ms(3_000)), if dies => return Ok(()),
                 record = consumer.recv() => record.ok(),
             };
             let Some(record) = record else {
