@@ -86,7 +86,7 @@ pub trait Interceptor: fmt::Debug + Send + Sync {
         let _ = (consumer, group, offsets);
     }
 
-    /// Offsets were committed, or not. Those that go with a transaction are told by [`Interceptor::on_transaction_offsets`].
+    /// Offsets were committed, or not; after a time-out nobody knows. Those that go with a transaction are told by [`Interceptor::on_transaction_offsets`].
     fn on_commit(&self, consumer: u64, group: &str, offsets: &BTreeMap<TopicPartition, Offset>, outcome: &Result<()>) {
         let _ = (consumer, group, offsets, outcome);
     }

@@ -883,3 +883,19 @@ async fn groups_of_a_real_kafka_are_joined() {
     }
     client.admin().delete_topics([topic]).await.unwrap().all().unwrap();
 }
+
+/// Story: a random run expelled a member that had nothing to commit. It gave everything up, and joined again only when
+/// its metadata was five minutes old: nothing else woke the task that should have sent the request.
+#[tokio::test(start_paused = true)]
+async fn who_is_expelled_with_nothing_to_commit_joins_again_at_once() {
+    for (way, settings) in ways() {
+        let cluster = cluster(1).await;
+        let mut consumer = member(&cluster, |builder| settings(builder).enable_auto_commit(false)).await;
+        assert_eq!(drain(&mut consumer, 1_000).await, [0; 0], "{way}");
+        cluster.group("g").expire_member(&cluster.group("g").members()[0].member_id).unwrap();
+        // A heartbeat tells it.
+        assert_eq!(drain(&mut consumer, 6_000).await, [0; 0], "{way}");
+        fill(&cluster, 1, 0..3);
+        assert_eq!(drain(&mut consumer, 1_000).await, [0, 1, 2], "{way}");
+    }
+}

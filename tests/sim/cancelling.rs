@@ -7,7 +7,8 @@ use rehearsal::NewTopic;
 use rehearsal::base::Rng;
 use rehearsal::check::{CommitPolicy, Contract, OffsetReset, Setup, Verdict};
 use rehearsal::client::{
-    ConsumerBuilder, GroupProtocol, IsolationLevel, OffsetReset as Reset, Pipeline, ProducerRecord, TransactionError,
+    ConsumerBuilder, ConsumerRecord, GroupProtocol, IsolationLevel, OffsetReset as Reset, Pipeline, ProducerRecord,
+    Progress, TransactionError,
 };
 use rehearsal::sim::{AppError, Node, Run, Simulation};
 use std::future::Future;
@@ -18,7 +19,7 @@ const GROUP: &str = "g";
 
 /// How many seeds: `SEEDS=1000 cargo test --release --test sim cancelling` is the long form.
 fn seeds() -> std::ops::Range<u64> {
-    let count = std::env::var("SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(4);
+    let count = std::env::var("SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(3);
     0..count
 }
 
@@ -153,11 +154,12 @@ async fn copies(node: &Node) -> Result<bool, AppError> {
     };
     let Ok(producer) = producer else { return Ok(false) };
     let mut pipeline = Pipeline::new(consumer, producer)?.max_poll_records(5);
+    let transform = |input: &ConsumerRecord| {
+        let output = ProducerRecord::new("out").value(input.value.clone().unwrap_or_default());
+        [node.made_from(output, input)]
+    };
     loop {
-        let step = pipeline.step(|input| {
-            let output = ProducerRecord::new("out").value(input.value.clone().unwrap_or_default());
-            [node.made_from(output, input)]
-        });
+        let step = pipeline.step(transform);
         let step = tokio::select! {
             biased;
             () = node.stopped() => break,
@@ -169,6 +171,8 @@ async fn copies(node: &Node) -> Result<bool, AppError> {
             Some(Ok(_)) | None => {}
         }
     }
+    // What was given up last is still to be done.
+    while !matches!(pipeline.step(transform).await, Ok(Progress::Idle) | Err(TransactionError::Fatal(_))) {}
     let (consumer, _) = pipeline.into_parts();
     consumer.close().await?;
     Ok(true)

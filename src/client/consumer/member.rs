@@ -180,6 +180,8 @@ struct Pending {
     released: Vec<TopicPartition>,
     failures: u32,
     error: Option<Error>,
+    /// An attempt may have been made without anybody being told.
+    in_doubt: bool,
 }
 
 impl Pending {
@@ -339,12 +341,20 @@ impl Member {
         again_at(self.watch_user(now));
         again_at(self.auto_commit(now));
         again_at(self.look_for_topics(now));
-        while let Some(action) = self.membership.poll(now) {
-            self.act(action);
-        }
+        let commit_at = loop {
+            while let Some(action) = self.membership.poll(now) {
+                self.act(action);
+            }
+            self.tell_identity();
+            let waiting = self.commits.len();
+            let commit_at = self.commit_next(now);
+            // With the last commit for what is given up, the membership goes on.
+            if self.commits.len() == waiting {
+                break commit_at;
+            }
+        };
         again_at(self.membership.timeout());
-        self.tell_identity();
-        again_at(self.commit_next(now));
+        again_at(commit_at);
         again_at(self.fetch_committed(now));
         again_at(self.depart(now));
         // What is overdue has been begun; its end wakes the task.
@@ -636,6 +646,7 @@ impl Member {
             released: Vec::new(),
             failures: 0,
             error: None,
+            in_doubt: false,
         };
         if self.subscription.is_some() && gives_up.is_none() {
             pending.keep(&self.held);
@@ -685,6 +696,15 @@ impl Member {
         let now = Instant::now();
         let Some(pending) = self.commits.front_mut() else { return };
         let mut refused = None;
+        pending.in_doubt |= match &result {
+            // A group's log that is not written in time is told by the same code as one that is elsewhere.
+            Ok(codes) => {
+                codes.len() < pending.offsets.len()
+                    || codes.values().any(|code| *code == ErrorCode::COORDINATOR_NOT_AVAILABLE)
+            }
+            Err(Error::Connection { sent, .. }) => *sent,
+            Err(_) => true,
+        };
         let again = match result {
             Ok(codes) => {
                 let mut again = None;
@@ -742,7 +762,15 @@ impl Member {
         self.commit_at = Instant::now();
         let result = pending.error.map_or(result, Err);
         if let Some(interceptor) = &self.router.settings.interceptor {
-            interceptor.on_commit(self.number, &self.config.group_id, &offsets_of(&pending.all), &result);
+            let told = match &result {
+                // The last attempt was refused; what became of those before is not told by that.
+                Err(error @ Error::Broker { .. }) if pending.in_doubt => {
+                    let (operation, after) = ("OffsetCommit", self.router.settings.request_timeout);
+                    Err(Error::Timeout { operation, after, cause: Some(Box::new(error.clone())) })
+                }
+                result => result.clone(),
+            };
+            interceptor.on_commit(self.number, &self.config.group_id, &offsets_of(&pending.all), &told);
             if !pending.released.is_empty() {
                 interceptor.on_released(self.number, &self.config.group_id, &pending.released, false);
             }
