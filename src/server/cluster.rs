@@ -30,7 +30,7 @@ use crate::base::ProcessAction;
 use crate::base::Timestamp;
 use crate::broker::Broker as Registration;
 use crate::broker::ClusterSnapshot;
-#[cfg(feature = "sim")]
+#[cfg(feature = "check")]
 use crate::broker::Engine;
 use crate::broker::PartitionSnapshot;
 use crate::broker::TransactionSnapshot;
@@ -316,7 +316,7 @@ impl Cluster {
     }
 
     /// Looks at the engine.
-    #[cfg(feature = "sim")]
+    #[cfg(feature = "check")]
     pub(crate) fn look<T>(&self, see: impl FnOnce(&Engine, Instant) -> T) -> T {
         self.shell.look(see)
     }

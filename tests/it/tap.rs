@@ -54,7 +54,8 @@ async fn transactions_are_told_apart_and_their_ends_are_seen() {
     for n in 0..4_u32 {
         let transaction = producer.begin().await.unwrap();
         for part in 0..2 {
-            drop(transaction.enqueue(ProducerRecord::new("t").value(format!("{n}.{part}"))).await.unwrap());
+            let sent = transaction.enqueue(ProducerRecord::new("t").value(format!("{n}.{part}"))).await.unwrap();
+            drop(sent);
         }
         if n % 2 == 0 { transaction.commit().await.unwrap() } else { transaction.abort().await.unwrap() }
     }
