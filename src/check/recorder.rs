@@ -5,8 +5,6 @@
 use super::event::Answer;
 use super::event::Assigned;
 use super::event::Commit;
-use super::event::Delivered;
-use super::event::Done;
 use super::event::End;
 use super::event::EndTxn;
 use super::event::Event;
@@ -15,8 +13,12 @@ use super::event::Poll;
 use super::event::Processed;
 use super::event::Released;
 use super::event::Send;
+use super::history::Actor;
 use super::history::History;
+use super::history::HistoryBuilder;
 use super::history::HistoryError;
+use super::history::Mistake;
+use super::history::Pending;
 use super::names::RecordName;
 use super::setup::Setup;
 use crate::base::Instant;
@@ -60,9 +62,10 @@ struct Shared {
 }
 
 struct Tape {
-    events: Vec<Event>,
+    builder: HistoryBuilder,
+    /// The first mark that cannot be; nothing is written down after it.
+    failed: Option<HistoryError>,
     last: Instant,
-    ops: u64,
     /// How many incarnations each name has had.
     incarnations: BTreeMap<String, u32>,
 }
@@ -78,7 +81,9 @@ pub struct Process {
 }
 
 struct Incarnation {
-    name: String,
+    name: Arc<str>,
+    /// None when the tape takes nothing more.
+    actor: Option<Actor>,
     seq: u64,
     retired: bool,
 }
@@ -87,21 +92,19 @@ struct Incarnation {
 #[must_use = "dropped at once, the operation counts as one of which nobody knows how it ended"]
 pub struct OpGuard {
     process: Process,
-    op: u64,
+    /// None when the tape takes nothing more.
+    pending: Option<Pending>,
     id: Option<RecordName>,
-    incarnation: String,
+    incarnation: Arc<str>,
     done: bool,
 }
 
 impl Recorder {
     /// Starts a history of what is configured and required; `clock` is asked at the beginning and end of each operation.
     pub fn new(setup: Setup, clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static) -> Self {
-        let tape = Tape {
-            events: vec![Event::Setup(Box::new(setup))],
-            last: Instant::START,
-            ops: 0,
-            incarnations: BTreeMap::new(),
-        };
+        let mut builder = History::builder();
+        let failed = builder.push(Event::Setup(Box::new(setup))).err();
+        let tape = Tape { builder, failed, last: Instant::START, incarnations: BTreeMap::new() };
         Self { shared: Arc::new(Shared { clock: Box::new(clock), tape: Mutex::new(tape) }) }
     }
 
@@ -121,43 +124,58 @@ impl Recorder {
     /// # Errors
     /// [`HistoryError`] when marks were made that cannot be.
     pub fn history(&self) -> Result<History, HistoryError> {
-        let events = lock(&self.shared.tape).events.clone();
-        History::from_events(events)
+        let tape = lock(&self.shared.tape);
+        tape.failed.clone().map_or_else(|| Ok(tape.builder.so_far().clone()), Err)
     }
 }
 
 impl Shared {
     /// Writes an event with a time that never goes backwards.
     fn write(&self, event: impl FnOnce(Instant) -> Event) {
-        let mut tape = lock(&self.tape);
-        let now = (self.clock)().max(tape.last);
-        tape.last = now;
-        tape.events.push(event(now));
+        self.note(|builder, t| {
+            let event = event(t);
+            // Marks may be anything, an operation's end included.
+            builder.push(event).map_err(|error| error.mistake)
+        });
     }
 
-    fn begin(&self, event: impl FnOnce(Instant, u64) -> Event) -> u64 {
+    fn note<T>(&self, note: impl FnOnce(&mut HistoryBuilder, Instant) -> Result<T, Mistake>) -> Option<T> {
         let mut tape = lock(&self.tape);
         let now = (self.clock)().max(tape.last);
         tape.last = now;
-        let op = tape.ops;
-        tape.ops += 1;
-        tape.events.push(event(now, op));
-        op
+        if tape.failed.is_some() {
+            return None;
+        }
+        match note(&mut tape.builder, now) {
+            Ok(noted) => Some(noted),
+            Err(mistake) => {
+                tape.failed = Some(tape.builder.blame(mistake));
+                None
+            }
+        }
     }
 
     fn incarnation(&self, name: &str) -> Incarnation {
         let mut tape = lock(&self.tape);
         let count = tape.incarnations.entry(name.to_owned()).or_default();
-        let name = format!("{name}.{count}");
+        let name: Arc<str> = format!("{name}.{count}").into();
         *count += 1;
-        Incarnation { name, seq: 0, retired: false }
+        let actor = match tape.builder.actor(&name) {
+            Ok(actor) => Some(actor),
+            Err(mistake) => {
+                let error = tape.builder.blame(mistake);
+                tape.failed.get_or_insert(error);
+                None
+            }
+        };
+        Incarnation { name, actor, seq: 0, retired: false }
     }
 }
 
 impl Process {
     /// The name of the incarnation that acts now.
     pub fn incarnation(&self) -> String {
-        self.current().name.clone()
+        self.current().name.to_string()
     }
 
     fn current(&self) -> MutexGuard<'_, Incarnation> {
@@ -168,43 +186,55 @@ impl Process {
         state
     }
 
-    fn guard(&self, incarnation: String, op: u64, id: Option<RecordName>) -> OpGuard {
-        OpGuard { process: self.clone(), op, id, incarnation, done: false }
+    fn guard(&self, incarnation: Arc<str>, pending: Option<Pending>, id: Option<RecordName>) -> OpGuard {
+        OpGuard { process: self.clone(), pending, id, incarnation, done: false }
+    }
+
+    /// Begins an operation under the present incarnation's name.
+    fn begin(&self, event: impl FnOnce(Instant, String) -> Event) -> OpGuard {
+        let name = Arc::clone(&self.current().name);
+        let pending = self.shared.note(|builder, t| builder.begin_event(event(t, name.to_string())));
+        self.guard(name, pending, None)
     }
 
     /// Begins a send; the guard has the id to put into the header [`HEADER`].
     pub fn send(&self, to: &str) -> OpGuard {
-        self.send_with(to, |_| {})
+        let mut state = self.current();
+        let (seq, actor) = (state.seq, state.actor);
+        state.seq += 1;
+        let pending = actor.and_then(|actor| self.shared.note(|builder, t| builder.begin_send(t, actor, seq, to)));
+        let name = Arc::clone(&state.name);
+        drop(state);
+        let id = RecordName::new(&*name, seq);
+        self.guard(name, pending, Some(id))
     }
 
     /// Begins a send of which more is known: its key, its transaction, its source.
     pub fn send_with(&self, to: &str, more: impl FnOnce(&mut Send)) -> OpGuard {
-        let (id, op, incarnation) = {
-            // Numbered and written down in one go, so that numbers are in the order of the program.
-            let mut state = self.current();
-            let id = RecordName::new(state.name.clone(), state.seq);
-            state.seq += 1;
-            let (process, to) = (Some(state.name.clone()), to.to_owned());
-            let op = self.shared.begin(|t, op| {
-                let mut send = Send {
-                    t,
-                    op: Some(op),
-                    process,
-                    id: id.clone(),
-                    to,
-                    key: None,
-                    hash: None,
-                    txn: None,
-                    source: None,
-                    acks0: false,
-                    end: None,
-                };
-                more(&mut send);
-                Event::Send(send)
-            });
-            (id, op, state.name.clone())
-        };
-        self.guard(incarnation, op, Some(id))
+        // Numbered and written down in one go, so that numbers are in the order of the program.
+        let mut state = self.current();
+        let id = RecordName::new(&*state.name, state.seq);
+        state.seq += 1;
+        let pending = self.shared.note(|builder, t| {
+            let mut send = Send {
+                t,
+                op: None,
+                process: Some(state.name.to_string()),
+                id: id.clone(),
+                to: to.to_owned(),
+                key: None,
+                hash: None,
+                txn: None,
+                source: None,
+                acks0: false,
+                end: None,
+            };
+            more(&mut send);
+            builder.begin_event(Event::Send(send))
+        });
+        let name = Arc::clone(&state.name);
+        drop(state);
+        self.guard(name, pending, Some(id))
     }
 
     /// Begins a poll, of a member of this group if it is one.
@@ -214,13 +244,8 @@ impl Process {
 
     /// Begins a poll with an isolation level of its own, or within a transaction.
     pub fn poll_with(&self, group: Option<&str>, isolation: Option<Isolation>, txn: Option<&str>) -> OpGuard {
-        let process = self.incarnation();
         let (group, txn) = (group.map(str::to_owned), txn.map(str::to_owned));
-        let name = process.clone();
-        let op = self
-            .shared
-            .begin(|t, op| Event::Poll(Poll { t, op: Some(op), process: name, group, txn, isolation, end: None }));
-        self.guard(process, op, None)
+        self.begin(|t, process| Event::Poll(Poll { t, op: None, process, group, txn, isolation, end: None }))
     }
 
     /// Begins a commit of these offsets, with a transaction if one is named.
@@ -230,23 +255,17 @@ impl Process {
         offsets: impl IntoIterator<Item = (&'a str, i64)>,
         txn: Option<&str>,
     ) -> OpGuard {
-        let process = self.incarnation();
         let offsets = offsets.into_iter().map(|(partition, offset)| (partition.to_owned(), offset)).collect();
         let (group, txn) = (group.to_owned(), txn.map(str::to_owned));
-        let name = process.clone();
-        let op = self.shared.begin(|t, op| {
-            Event::Commit(Commit { t, op: Some(op), process: name, group, txn, generation: None, offsets, end: None })
-        });
-        self.guard(process, op, None)
+        self.begin(|t, process| {
+            Event::Commit(Commit { t, op: None, process, group, txn, generation: None, offsets, end: None })
+        })
     }
 
     /// Begins the end of a transaction.
     pub fn end_txn(&self, txn: &str, commit: bool) -> OpGuard {
-        let process = self.incarnation();
-        let (name, txn) = (process.clone(), txn.to_owned());
-        let op =
-            self.shared.begin(|t, op| Event::EndTxn(EndTxn { t, op: Some(op), process: name, txn, commit, end: None }));
-        self.guard(process, op, None)
+        let txn = txn.to_owned();
+        self.begin(|t, process| Event::EndTxn(EndTxn { t, op: None, process, txn, commit, end: None }))
     }
 
     /// Marks a record as processed for a group.
@@ -287,12 +306,11 @@ impl OpGuard {
     }
 
     /// The poll has returned these records: partition, offset and id, null where a record is not ours.
-    pub fn delivered<'a>(self, records: impl IntoIterator<Item = (&'a str, i64, Option<RecordName>)>) {
-        let mut by_partition: BTreeMap<String, Vec<Delivered>> = BTreeMap::new();
-        for (partition, offset, id) in records {
-            by_partition.entry(partition.to_owned()).or_default().push(Delivered::Record(offset, id));
+    pub fn delivered<'a>(mut self, records: impl IntoIterator<Item = (&'a str, i64, Option<RecordName>)>) {
+        self.done = true;
+        if let Some(pending) = self.pending {
+            self.process.shared.note(|builder, t| builder.finish_poll(&pending, t, records));
         }
-        self.end(Answer::Ok, |end| end.records = by_partition);
     }
 
     /// The operation succeeded.
@@ -313,15 +331,19 @@ impl OpGuard {
     }
 
     fn end(mut self, result: Answer, more: impl FnOnce(&mut End)) {
+        self.write_end(result, more);
+    }
+
+    fn write_end(&mut self, result: Answer, more: impl FnOnce(&mut End)) {
         self.done = true;
-        let op = self.op;
         if result == Answer::Info {
             self.retire();
         }
-        self.process.shared.write(|t| {
+        let Some(pending) = self.pending else { return };
+        self.process.shared.note(|builder, t| {
             let mut end = End { t, result, ..End::default() };
             more(&mut end);
-            Event::Done(Done { op, end })
+            builder.finish(&pending, end)
         });
     }
 
@@ -336,12 +358,7 @@ impl OpGuard {
 impl Drop for OpGuard {
     fn drop(&mut self) {
         if !self.done {
-            self.retire();
-            let op = self.op;
-            self.process.shared.write(|t| {
-                let error = Some("abandoned".to_owned());
-                Event::Done(Done { op, end: End { t, result: Answer::Info, error, ..End::default() } })
-            });
+            self.write_end(Answer::Info, |end| end.error = Some("abandoned".to_owned()));
         }
     }
 }
@@ -353,7 +370,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").field("events", &lock(&self.shared.tape).events.len()).finish()
+        f.debug_struct("Recorder").field("events", &lock(&self.shared.tape).builder.so_far().len()).finish()
     }
 }
 
@@ -365,7 +382,7 @@ impl fmt::Debug for Process {
 
 impl fmt::Debug for OpGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpGuard").field("op", &self.op).field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("OpGuard").field("pending", &self.pending).field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -406,6 +423,28 @@ mod tests {
         first.unknown("REQUEST_TIMED_OUT");
         second.acknowledged(Some(0));
         assert!(recorder.history().is_ok());
+    }
+
+    #[test]
+    fn records_of_one_partition_stand_together_however_they_came() {
+        let check = |order: &[(&'static str, i64)]| {
+            let recorder = recorder();
+            let foreign = order.iter().map(|(partition, offset)| (*partition, *offset, None));
+            recorder.process("reader").poll(None).delivered(foreign);
+            let lines = recorder.history().unwrap().to_json_lines();
+            assert!(lines.contains(r#""records":{"a-0":[[4,null],[5,null]],"b-0":[[1,null],[2,null]]}"#), "{lines}");
+        };
+        check(&[("a-0", 4), ("a-0", 5), ("b-0", 1), ("b-0", 2)]);
+        check(&[("a-0", 4), ("b-0", 1), ("a-0", 5), ("b-0", 2)]);
+    }
+
+    #[test]
+    fn a_mark_that_cannot_be_is_told_with_its_number() {
+        let recorder = recorder();
+        recorder.process("app").send("orders-0").acknowledged(Some(0));
+        recorder.mark(|_| Event::Setup(Box::default()));
+        recorder.process("app").send("orders-0").acknowledged(Some(1));
+        assert_eq!(recorder.history().unwrap_err().line, 3);
     }
 
     #[test]

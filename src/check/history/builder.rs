@@ -48,12 +48,23 @@ pub struct PartitionNumber(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProducerNumber(u16);
 
-#[derive(Debug)]
-struct Pending {
+/// An operation that has begun and not ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pending {
     what: What,
     process: u32,
     invoked: u64,
 }
+
+/// Who acts, by the numbers of one builder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Actor {
+    process: u32,
+    producer: ProducerNumber,
+}
+
+/// What is pending, and what the event says of its number and its end.
+type Begun = (Pending, Option<u64>, Option<End>);
 
 #[derive(Clone, Copy, Debug)]
 enum What {
@@ -70,7 +81,7 @@ impl HistoryBuilder {
     /// [`HistoryError`] with the event's number; the builder is of no use afterwards.
     pub fn push(&mut self, event: Event) -> Result<(), HistoryError> {
         self.pushed += 1;
-        self.take(event).map_err(|mistake| HistoryError { line: self.pushed, mistake })
+        self.take(event).map_err(|mistake| self.blame(mistake))
     }
 
     /// The whole history.
@@ -206,6 +217,109 @@ impl HistoryBuilder {
         Ok(())
     }
 
+    // --- for a recorder, which is told of each operation twice
+
+    /// The numbers of a process that sends under its own name.
+    pub(crate) fn actor(&mut self, name: &str) -> Result<Actor, Mistake> {
+        Ok(Actor { process: self.process(name)?, producer: self.producer(name)? })
+    }
+
+    /// Begins a send about which there is no more to say.
+    pub(crate) fn begin_send(&mut self, t: Instant, actor: Actor, seq: u64, to: &str) -> Result<Pending, Mistake> {
+        self.pushed += 1;
+        self.advance(t)?;
+        let event = self.next_event()?;
+        let invoked = nanos(t);
+        self.may_act(actor.process, invoked)?;
+        let (id, partition) = (Id::new(actor.producer.0, seq), self.partition(to)?.0);
+        let row = SendRow { invoked, completed: NEVER, offset: -1, id, partition, event };
+        let at = self.add_send(row, Status::Pending)?;
+        Ok(Pending { what: What::Send(at as usize), process: actor.process, invoked })
+    }
+
+    /// Begins any other operation.
+    pub(crate) fn begin_event(&mut self, event: Event) -> Result<Pending, Mistake> {
+        self.pushed += 1;
+        if let Some(t) = event.t() {
+            self.advance(t)?;
+        }
+        match event {
+            Event::Send(send) => self.begin_any_send(&send),
+            Event::Poll(poll) => self.begin_poll(&poll),
+            other => {
+                let begun = self.begin_other(other)?;
+                begun.map(|(pending, ..)| pending).ok_or(Mistake::ForeignEnd("operation"))
+            }
+        }
+    }
+
+    /// Ends an operation.
+    pub(crate) fn finish(&mut self, pending: &Pending, end: End) -> Result<(), Mistake> {
+        self.advance(end.t)?;
+        self.end(pending, end)
+    }
+
+    /// Ends a poll that returned these records, `(partition, offset, id)`.
+    pub(crate) fn finish_poll<'a>(
+        &mut self,
+        pending: &Pending,
+        t: Instant,
+        records: impl IntoIterator<Item = (&'a str, i64, Option<RecordName>)>,
+    ) -> Result<(), Mistake> {
+        let first = self.history.deliveries.len();
+        let mut runs: Vec<Chunk> = Vec::new();
+        let mut scattered = false;
+        for (partition, offset, id) in records {
+            if !(0..i64::MAX).contains(&offset) {
+                return Err(Mistake::NegativeOffset(offset));
+            }
+            let partition = self.partition(partition)?.0;
+            let id = self.id(id.as_ref())?;
+            let at = number(self.history.deliveries.len(), "deliveries")?;
+            self.history.deliveries.push(Entry { offset, id });
+            match runs.last_mut() {
+                Some(run) if run.partition == partition => run.count += 1,
+                _ => {
+                    scattered |= runs.iter().any(|run| run.partition == partition);
+                    runs.push(Chunk { poll: 0, partition, first: at, count: 1 });
+                }
+            }
+        }
+        if scattered {
+            // Those of a partition stand together.
+            let mut by_partition: BTreeMap<u32, Vec<Entry>> = BTreeMap::new();
+            for run in runs.drain(..) {
+                let places = run.first as usize..(run.first + run.count) as usize;
+                by_partition.entry(run.partition).or_default().extend_from_slice(&self.history.deliveries[places]);
+            }
+            self.history.deliveries.truncate(first);
+            for (partition, entries) in by_partition {
+                let first = number(self.history.deliveries.len(), "deliveries")?;
+                let count = number(entries.len(), "deliveries")?;
+                runs.push(Chunk { poll: 0, partition, first, count });
+                self.history.deliveries.extend(entries);
+            }
+        }
+        let What::Poll(at) = pending.what else { return Err(Mistake::ForeignEnd("records")) };
+        self.advance(t)?;
+        let (poll, first_chunk) = (number(at, "polls")?, number(self.history.chunks.len(), "polls")?);
+        self.history.chunks.extend(runs.into_iter().map(|run| Chunk { poll, ..run }));
+        let chunks = number(self.history.chunks.len(), "polls")? - first_chunk;
+        let row = &mut self.history.polls[at];
+        (row.completed, row.status, row.first_chunk, row.chunks) = (nanos(t), Status::Ok, first_chunk, chunks);
+        Ok(())
+    }
+
+    /// Says which event a mistake was made in: the last one.
+    pub(crate) const fn blame(&self, mistake: Mistake) -> HistoryError {
+        HistoryError { line: self.pushed, mistake }
+    }
+
+    /// What has been taken so far.
+    pub(crate) const fn so_far(&self) -> &History {
+        &self.history
+    }
+
     fn take(&mut self, event: Event) -> Result<(), Mistake> {
         if let Some(t) = event.t() {
             self.advance(t)?;
@@ -249,6 +363,11 @@ impl HistoryBuilder {
     }
 
     fn take_send(&mut self, send: Send) -> Result<(), Mistake> {
+        let pending = self.begin_any_send(&send)?;
+        self.begin(send.op, send.end, pending)
+    }
+
+    fn begin_any_send(&mut self, send: &Send) -> Result<Pending, Mistake> {
         let event = self.next_event()?;
         let producer = self.producer(&send.id.producer)?;
         let partition = self.partition(&send.to)?.0;
@@ -293,7 +412,7 @@ impl HistoryBuilder {
             }
             What::Send(at as usize)
         };
-        self.begin(send.op, send.end, Pending { what, process: actor, invoked })
+        Ok(Pending { what, process: actor, invoked })
     }
 
     fn add_send(&mut self, row: SendRow, status: Status) -> Result<u32, Mistake> {
@@ -310,6 +429,11 @@ impl HistoryBuilder {
     }
 
     fn take_poll(&mut self, poll: Poll) -> Result<(), Mistake> {
+        let pending = self.begin_poll(&poll)?;
+        self.begin(poll.op, poll.end, pending)
+    }
+
+    fn begin_poll(&mut self, poll: &Poll) -> Result<Pending, Mistake> {
         let event = self.next_event()?;
         let process = self.process(&poll.process)?;
         let invoked = nanos(poll.t);
@@ -328,11 +452,19 @@ impl HistoryBuilder {
         };
         self.history.polls.push(row);
         let what = What::Poll(self.history.polls.len() - 1);
-        self.begin(poll.op, poll.end, Pending { what, process, invoked })
+        Ok(Pending { what, process, invoked })
     }
 
     /// Operations of which there are few, and marks; they are kept as they are.
-    fn take_other(&mut self, mut other: Event) -> Result<(), Mistake> {
+    fn take_other(&mut self, other: Event) -> Result<(), Mistake> {
+        match self.begin_other(other)? {
+            Some((pending, op, end)) => self.begin(op, end, pending),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives what is pending, if it is an operation, and what it says of its end.
+    fn begin_other(&mut self, mut other: Event) -> Result<Option<Begun>, Mistake> {
         let event = self.next_event()?;
         let t = other.t().map_or(0, nanos);
         let operation = match &mut other {
@@ -356,10 +488,10 @@ impl HistoryBuilder {
         }
         self.name_all(&other)?;
         self.history.others.push((event, other));
-        let Some((process, op, end)) = operation else { return Ok(()) };
+        let Some((process, op, end)) = operation else { return Ok(None) };
         self.may_act(process, t)?;
         let what = What::Other(self.history.others.len() - 1);
-        self.begin(op, end, Pending { what, process, invoked: t })
+        Ok(Some((Pending { what, process, invoked: t }, op, end)))
     }
 
     /// Gives numbers to the names that rules look up.

@@ -8,8 +8,10 @@ mod export;
 mod jsonl;
 mod rows;
 
+pub(crate) use builder::Actor;
 pub use builder::HistoryBuilder;
 pub use builder::PartitionNumber;
+pub(crate) use builder::Pending;
 pub use builder::ProducerNumber;
 pub use error::HistoryError;
 pub use error::Mistake;
