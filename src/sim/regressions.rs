@@ -65,7 +65,7 @@ macro_rules! regressions {
         #[test]
         fn every_run_that_is_kept_is_as_it_was() {
             let run: fn(&$crate::sim::RunFile) -> ::std::result::Result<$crate::sim::Run, $crate::sim::Error> = $run;
-            $crate::sim::replay_all(::std::concat!(::std::env!("CARGO_MANIFEST_DIR"), "/", $directory), run);
+            $crate::sim::replay_all(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", $directory), run);
         }
     };
 }
