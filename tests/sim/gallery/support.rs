@@ -123,7 +123,8 @@ pub(super) async fn leader_dies_ahead_of_its_followers(system: &System, after: D
 /// A member of the group that reads from the start, and commits only what it is told to.
 pub(super) fn member(node: &Node) -> ConsumerBuilder {
     let consumer = node.client().consumer().group_id(GROUP).auto_offset_reset(OffsetReset::Earliest);
-    consumer.session_timeout(secs(10)).enable_auto_commit(false)
+    // Long polls, since there is much idle time.
+    consumer.session_timeout(secs(10)).fetch_max_wait(secs(5)).enable_auto_commit(false)
 }
 
 /// A member that takes part in transactions.

@@ -162,7 +162,7 @@ const HANGING_TXN: Scenario = Scenario {
             if node.index() == 1 {
                 let mut consumer = transactional_member(&node).build();
                 consumer.subscribe([TOPIC])?;
-                while timeout(secs(800), consumer.recv()).await.is_ok() {}
+                while timeout(secs(350), consumer.recv()).await.is_ok() {}
                 return Ok(());
             }
             let settings = node.client().producer().delivery_timeout(secs(5)).transactional("id");
@@ -174,7 +174,7 @@ const HANGING_TXN: Scenario = Scenario {
             transaction.abort().await?;
             let plain = node.client().producer().build();
             for _ in 0..2 {
-                sleep(secs(350)).await;
+                sleep(secs(150)).await;
                 plain.send(record(0, "plain")).await?;
             }
             Ok(())
@@ -202,7 +202,7 @@ const HANGING_TXN: Scenario = Scenario {
             transaction_max_timeout_ms: 60_000,
             ..isolated()
         };
-        simulation.setup(setup).heal_after(secs(30)).converge_within(secs(200)).run().unwrap()
+        simulation.setup(setup).heal_after(secs(30)).converge_within(secs(100)).run().unwrap()
     },
 };
 
