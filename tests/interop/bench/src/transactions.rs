@@ -90,6 +90,8 @@ fn with_librdkafka(bootstrap_servers: &str, count: usize) -> Speed {
             for _ in 0..RECORDS {
                 producer.send(BaseRecord::<(), [u8]>::to(TOPIC).payload(&payload[..])).expect("room in the queue");
             }
+            // A commit waits for delivery reports too, but looks for them every 100 ms only.
+            producer.flush(PATIENCE).expect("ten records");
             producer.commit_transaction(PATIENCE).expect("a commit");
         }
     }
