@@ -85,6 +85,9 @@ pub(super) fn plainer_faults(fault: &Fault) -> Vec<Fault> {
     if trigger.after.is_some() {
         push(Trigger { after: None, ..trigger.clone() });
     }
+    if trigger.probability.is_some() {
+        push(Trigger { probability: None, always: trigger.times.is_none(), ..trigger.clone() });
+    }
     if is_pinned(trigger) && (trigger.from_ms.is_some() || trigger.until_ms.is_some()) {
         push(Trigger { from_ms: None, until_ms: None, ..trigger.clone() });
     }

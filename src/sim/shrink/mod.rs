@@ -261,9 +261,26 @@ impl<'a> Shrink<'a> {
         let mut tried = BTreeSet::from([original.to_json().map_err(ShrinkError::Written)?]);
         let mut best = (original.clone(), Seen::new(first, &failure));
         let (mut runs, mut steps, mut passed) = (1, Vec::new(), Vec::new());
-        let mut reduction = passes::all();
+        let (mut reduction, mut is_tying) = (passes::all(true), true);
+        // The smallest run before faults by chance were tied to the requests that they hit.
+        let mut before_ties: Option<(RunFile, usize)> = None;
         let is_minimal = loop {
-            let Some(proposal) = reduction.propose(&best.0, &best.1) else { break true };
+            let proposal = reduction.propose(&best.0, &best.1);
+            let is_stuck = |at: usize| proposal.is_none() || runs >= at + self.runs_max.saturating_sub(at) / 2;
+            if before_ties.as_ref().is_some_and(|(_, at)| is_stuck(*at)) {
+                let Some((file, at)) = before_ties.take() else { continue };
+                is_tying = false;
+                if best.0.faults.len() > file.faults.len() {
+                    // It takes very many of them: they are rather left to chance.
+                    let Some(run) = run(&file).ok().filter(|run| failure.is_of(run)) else { break false };
+                    runs += 1;
+                    steps.retain(|step: &ShrinkStep| step.run <= at);
+                    best = (file, Seen::new(run, &failure));
+                    reduction = passes::all(false);
+                    continue;
+                }
+            }
+            let Some(proposal) = proposal else { break true };
             // What was tried before failed to fail; or it is the best there is.
             let is_new = proposal.value.to_json().is_ok_and(|text| tried.insert(text));
             if !is_new {
@@ -285,6 +302,9 @@ impl<'a> Shrink<'a> {
             reduction.answer(accepted.is_some());
             let is_accepted = accepted.is_some();
             if let Some(run) = accepted {
+                if is_tying && before_ties.is_none() && proposal.value.faults.len() > best.0.faults.len() {
+                    before_ties = Some((best.0.clone(), runs - 1));
+                }
                 let failure = if self.is_any { Failure::of(&run).unwrap_or(failure) } else { failure };
                 let seen = Seen::new(run, &failure);
                 let (faults, records) = (proposal.value.faults.len(), passes::ops(&proposal.value).len());

@@ -21,15 +21,19 @@ use serde_json::Value;
 use std::ops::Range;
 
 /// All passes: first what makes runs much smaller and so faster, last what only makes them nicer to read.
-pub(super) fn all() -> Reduction<RunFile, Seen> {
-    Reduction::new()
+///
+/// Faults by chance are tied to the requests that they hit, one by one, unless that was found to lead to more faults.
+pub(super) fn all(is_tying: bool) -> Reduction<RunFile, Seen> {
+    let mut passes = Reduction::new()
         .pass(Rewrites::new(cut))
         .pass(Rewrites::new(without_idle))
         .pass(plan_of(|plan, _| plan.healed_sooner()))
         .pass(faults())
-        .pass(Rewrites::new(fewer))
-        .pass(plan_of(FaultPlan::tied))
-        .pass(faults())
+        .pass(Rewrites::new(fewer));
+    if is_tying {
+        passes = passes.pass(plan_of(FaultPlan::tied)).pass(faults());
+    }
+    passes
         .pass(plan_of(FaultPlan::aimed))
         .pass(faults())
         .pass(Number::new("consumers", 0, of_workload(|workload| workload.consumers), |file, n| {
