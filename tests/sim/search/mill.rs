@@ -32,7 +32,7 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
     let transaction_version = if rng.below(3) == 0 { 1 } else { 2 };
     let topic = |name: &str| NewTopic::new(name).partitions(2).config("min.insync.replicas", "2");
     // What else happens: sometimes one broker never comes back, a topic goes away, a member dies before it has assigned
-    // the partitions, or nothing is broken but what the processes do themselves.
+    // the partitions, or a leader is replaced while a follower stands still.
     let plight = rng.below(7);
     let segments = if rng.below(2) == 0 { "1000" } else { "604800000" };
     let simulation = Simulation::new(seed)
@@ -67,7 +67,18 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
             system.cluster().broker(3).crash()?;
             Ok(())
         }),
-        1 => simulation.heal_after(HEALED),
+        1 => simulation.heal_after(HEALED).nemesis(move |system| async move {
+            sleep(later).await;
+            for partition in [0, 1].map(|partition| system.cluster().partition(ORDERS, partition)) {
+                let leader = partition.leader();
+                let others: Vec<i32> = partition.replicas().into_iter().filter(|id| Some(*id) != leader).collect();
+                partition.hold_replication(others[0])?;
+                sleep(ms(500)).await;
+                partition.elect(others[1])?;
+                partition.release_replication(others[0])?;
+            }
+            Ok(())
+        }),
         2 => simulation.heal_after(HEALED).nemesis(|system| async move {
             sleep(ms(5_000)).await;
             system.cluster().delete_topic(SCRATCH)?;
@@ -211,6 +222,7 @@ async fn scratch(node: &Node) -> Result<(), AppError> {
     for n in 0..40_u32 {
         drop(producer.send(ProducerRecord::new(SCRATCH).value(n.to_string())).await);
         drop(timeout(ms(200), consumer.recv()).await);
+        sleep(ms(200)).await;
     }
     producer.close().await;
     Ok(())
