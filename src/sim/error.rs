@@ -6,7 +6,7 @@ use super::node::AppError;
 use crate::check::HistoryError;
 use std::fmt;
 
-/// Why a simulation could not run. What goes wrong in a run is in the [`Run`].
+/// Why a simulation could not run. What goes wrong in a run is in the [`Run`](super::Run).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

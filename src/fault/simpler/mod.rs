@@ -251,8 +251,8 @@ impl FaultPlan {
         plan
     }
 
-    /// What its n-th part says, faults first.
-    pub(crate) fn part(&self, n: usize) -> Option<String> {
+    /// What its n-th part says, counted from 0, faults first; none when there are fewer.
+    pub fn part(&self, n: usize) -> Option<String> {
         let command = || self.commands.get(n.checked_sub(self.faults.len())?).map(ToString::to_string);
         self.faults.get(n).map(ToString::to_string).or_else(command)
     }
