@@ -1,6 +1,7 @@
 //! `STUCK-*`, `LEADERLESS`, `LIVELOCK`: when nothing is broken any more, all goes on within the time to converge.
 
 use crate::check::code::Code;
+use crate::check::event::Answer;
 use crate::check::event::End;
 use crate::check::event::Event;
 use crate::check::event::GroupStatus;
@@ -148,6 +149,11 @@ fn consumers(facts: &Facts<'_>, findings: &mut Findings, deadline: u64, converge
             OffsetReset::Earliest => Some(order.log_start),
             _ => None,
         };
+        // It goes on where the group may have been before.
+        let commits = own.group.and_then(|group| facts.commits.get(&(group, own.partition)));
+        let before = commits.into_iter().flatten().filter(|commit| commit.invoked <= own.from);
+        let committed = before.filter(|commit| commit.answer != Some(Answer::Fail)).map(|commit| commit.offset).max();
+        position = committed.max(position);
         let mut last_read = 0;
         for session in &facts.sessions {
             if (session.process, session.partition) != (own.process, own.partition) {

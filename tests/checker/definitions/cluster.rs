@@ -361,6 +361,11 @@ fn liveness(m: &Model, found: &mut Violations) {
         }
         let p = &own.p;
         let earliest = (m.setup.auto_offset_reset == OffsetReset::Earliest).then(|| m.log_start(p));
+        let before = super::groups::commits(m)
+            .into_iter()
+            .filter(|commit| Some(&commit.group) == own.group.as_ref() && commit.p == *p && commit.inv <= own.from);
+        let committed = before.filter(|commit| commit.answer != Some(Answer::Fail)).map(|commit| commit.off).max();
+        let earliest = committed.max(earliest);
         let mut jumps = m.jumps(&own.process, p);
         jumps.sort_by_key(|(t, _)| *t);
         let start = jumps.iter().rev().find_map(|(t, jump)| jump.to().map(|to| (*t, to)));
