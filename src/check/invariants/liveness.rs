@@ -99,7 +99,7 @@ fn operations(facts: &Facts<'_>) -> Vec<Op> {
             _ => continue,
         };
         let process = history.processes.find(process).unwrap_or(u32::MAX);
-        let ok = end.as_ref().is_some_and(|end| end.result == crate::check::event::Answer::Ok);
+        let ok = end.as_ref().is_some_and(|end| end.result == Answer::Ok);
         ops.push(Op { event: *event, process, invoked: nanos(t), pending: end.is_none(), ok, writes });
     }
     ops

@@ -94,11 +94,7 @@ fn a_command_waits_for_progress_instead_of_the_clock() {
     let mut seen = report("hold", Vec::new());
     seen.first = Some(at(7384));
     let far = |ms, offset| (at(ms), "t".to_owned(), 0, offset);
-    let trace = PlanTrace {
-        reports: vec![seen],
-        high_watermarks: vec![far(1, 1), far(7000, 20), far(7400, 21)],
-        ..PlanTrace::default()
-    };
+    let trace = PlanTrace { reports: vec![seen], high_watermarks: vec![far(1, 1), far(7000, 20), far(7400, 21)] };
     assert_eq!(texts(&plan.aimed(&trace)), ["hold markers when the high watermark of t-0 is at least 20"]);
 }
 
