@@ -59,7 +59,8 @@ fn producing() -> Vec<Produced> {
         row("close", || on(ApiKey::Produce).close(), (1, 1), MS),
         row("close although applied", || on(ApiKey::Produce).after_applied().close(), (1, 2), MS),
         row("silence", || on(ApiKey::Produce).silence(), (1, 1), 1500 * MS),
-        row("hold until another", || on(ApiKey::Produce).hold_until(on(ApiKey::Metadata)), (1, 1), MS),
+        // librdkafka gives the request up and connects anew to send it again; what it gave up arrives all the same.
+        row("hold until another", || on(ApiKey::Produce).hold_until(on(ApiKey::ApiVersions)), (1, 2), 1500 * MS),
         row("duplicate request", || on(ApiKey::Produce).duplicate(), (1, 2), MS),
         row("duplicate answer", || on(ApiKey::Produce).after_applied().duplicate(), (1, 1), MS),
         row("wrong correlation id", || on(ApiKey::Produce).wrong_correlation_id(), (1, 2), 1500 * MS),
