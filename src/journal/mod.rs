@@ -238,6 +238,11 @@ impl Journal {
         sequence
     }
 
+    /// The number that the next event gets.
+    pub fn next_sequence(&self) -> u64 {
+        self.next
+    }
+
     fn size_of(&self, event: &Event) -> usize {
         match event {
             Event::Request(request) => {

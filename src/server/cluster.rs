@@ -13,6 +13,8 @@ use super::group::Group;
 use super::inspect;
 use super::inspect::Inspected;
 use super::links::Links;
+#[cfg(feature = "sim")]
+use super::onlooker::Onlooker;
 use super::partition::Partition;
 use super::record::Record;
 use super::record::StoredRecord;
@@ -321,18 +323,10 @@ impl Cluster {
         self.shell.look(see)
     }
 
-    /// What tells at any time from where to where the leader of a partition has a log.
+    /// Somebody who looks into the cluster while processes run.
     #[cfg(feature = "sim")]
-    pub(crate) fn log_bounds(&self) -> impl Fn(&str, i32) -> Option<(i64, i64)> + Send + Sync + 'static {
-        let shell = Arc::clone(&self.shell);
-        move |topic, partition| {
-            shell.look(|engine, _| {
-                let mut logs = engine.partition_logs();
-                let (_, _, log) = logs.find(|(name, index, _)| name.as_str() == topic && index.0 == partition)?;
-                let log = log.leader_replica()?.log();
-                Some((log.log_start_offset().0, log.log_end_offset().0))
-            })
-        }
+    pub(crate) fn onlooker(&self) -> Onlooker {
+        Onlooker::new(Arc::clone(&self.shell))
     }
 
     /// Applies retention and compaction now, as the brokers otherwise do from time to time.

@@ -18,6 +18,8 @@ mod faults;
 mod group;
 mod inspect;
 mod links;
+#[cfg(feature = "sim")]
+mod onlooker;
 mod partition;
 mod plans;
 mod record;
@@ -39,6 +41,8 @@ pub use faults::FaultGuard;
 pub use group::Group;
 pub use links::Link;
 pub use links::Links;
+#[cfg(feature = "sim")]
+pub(crate) use onlooker::Onlooker;
 pub use partition::Partition;
 pub use plans::PlanGuard;
 pub use record::Record;

@@ -7,32 +7,24 @@ use crate::check::Event;
 use crate::check::RecordName;
 use crate::check::event::Source;
 use crate::client::TopicPartition;
+use crate::server::Onlooker;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::OnceLock;
 use std::sync::PoisonError;
 
-/// From where to where the leader of a partition has a log at this moment.
-struct Bounds(Box<Look>);
-
-type Look = dyn Fn(&str, i32) -> Option<(i64, i64)> + Send + Sync;
-
-impl fmt::Debug for Bounds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bounds").finish_non_exhaustive()
-    }
-}
+/// What a process has done, and how many events of the cluster's journal came before: at one virtual instant much happens,
+/// and time alone does not say in which order.
+pub(super) type Noted = (u64, Event);
 
 /// What all processes of a run have done so far.
 #[derive(Debug)]
 pub(super) struct Ledger {
     started: tokio::time::Instant,
-    events: Mutex<Vec<Event>>,
-    bounds: OnceLock<Bounds>,
+    cluster: Onlooker,
+    events: Mutex<Vec<Noted>>,
     unsettled: Mutex<Unsettled>,
     /// Records to which the application has given names.
     names: Mutex<BTreeMap<Vec<u8>, RecordName>>,
@@ -97,20 +89,14 @@ impl Unsettled {
 }
 
 impl Ledger {
-    pub(super) fn new(started: tokio::time::Instant) -> Arc<Self> {
+    pub(super) fn new(started: tokio::time::Instant, cluster: Onlooker) -> Arc<Self> {
         let (events, unsettled, names) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { started, events, bounds: OnceLock::new(), unsettled, names })
-    }
-
-    /// Says where logs can be looked into.
-    pub(super) fn look_into(&self, bounds: impl Fn(&str, i32) -> Option<(i64, i64)> + Send + Sync + 'static) {
-        // Whoever came first is right: there is one cluster.
-        let _ = self.bounds.set(Bounds(Box::new(bounds)));
+        Arc::new(Self { started, cluster, events, unsettled, names })
     }
 
     /// From where to where a partition's log reaches, if it has a leader.
     pub(super) fn bounds(&self, partition: &TopicPartition) -> Option<(i64, i64)> {
-        self.bounds.get().and_then(|Bounds(look)| look(partition.topic.as_str(), partition.partition.0))
+        self.cluster.log_bounds(partition.topic.as_str(), partition.partition.0)
     }
 
     /// The time since the cluster's start.
@@ -120,14 +106,15 @@ impl Ledger {
 
     /// Notes an event, and gives its place.
     pub(super) fn note(&self, event: Event) -> usize {
+        let before = self.cluster.events();
         let mut events = self.lock();
-        events.push(event);
+        events.push((before, event));
         events.len() - 1
     }
 
     /// Changes an event.
     pub(super) fn amend(&self, place: usize, change: impl FnOnce(&mut Event)) {
-        if let Some(event) = self.lock().get_mut(place) {
+        if let Some((_, event)) = self.lock().get_mut(place) {
             change(event);
         }
     }
@@ -144,7 +131,7 @@ impl Ledger {
     }
 
     /// Takes all that was noted.
-    pub(super) fn take(&self) -> Vec<Event> {
+    pub(super) fn take(&self) -> Vec<Noted> {
         std::mem::take(&mut *self.lock())
     }
 
@@ -234,7 +221,7 @@ impl Ledger {
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Noted>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

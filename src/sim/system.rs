@@ -50,8 +50,7 @@ pub(super) struct SystemInner {
 
 impl System {
     pub(super) fn new(cluster: Cluster, seed: Seed, app: App, configure: Option<Configure>, started: Instant) -> Self {
-        let (ledger, stop) = (Ledger::new(started), Arc::default());
-        ledger.look_into(cluster.log_bounds());
+        let (ledger, stop) = (Ledger::new(started, cluster.onlooker()), Arc::default());
         let (processes, nemesis) = (RefCell::default(), RefCell::default());
         Self { inner: Rc::new(SystemInner { cluster, seed, app, configure, ledger, stop, processes, nemesis }) }
     }
@@ -116,14 +115,16 @@ impl System {
             .look(|engine, _| (engine.journal().clone(), tap::final_logs(engine, &|_, _, record| tap::id_of(record))));
         let version = cluster.look(|engine, _| engine.transaction_version());
         let mut events = ledger.take();
-        let changes = tap::changes(&journal, version, &events, &logs);
+        let changes = tap::changes(&journal, version, events.iter().map(|(_, event)| event), &logs);
         events.extend(changes);
+        let last = u64::MAX;
         if let Some(after) = healed {
-            events.push(Event::Healed(event::Healed { t: crate::base::Instant::after_start(after) }));
+            events.push((last, Event::Healed(event::Healed { t: crate::base::Instant::after_start(after) })));
         }
-        events.push(Event::Ended(event::Ended { t: ledger.now() }));
-        // Stable: at one moment what a client does comes before what the cluster makes of it.
-        events.sort_by_key(Event::t);
+        events.push((last, Event::Ended(event::Ended { t: ledger.now() })));
+        // Stable: what a process has done comes before the event of the journal that came next.
+        events.sort_by_key(|(place, event)| (event.t(), *place));
+        let events = events.into_iter().map(|(_, event)| event);
         let all = [Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs);
         let history = History::from_events(all).map_err(Error::History)?;
         let report = history.check();

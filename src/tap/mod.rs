@@ -64,7 +64,7 @@ pub fn history(cluster: &Cluster, setup: Setup) -> Result<History, HistoryError>
     let (mut events, names) = wire::operations(&journal);
     let logs = cluster.look(|engine, _| final_logs(engine, &|place, batch, record| names.find(place, batch, record)));
     let changes = changes(&journal, version, &events, &logs);
-    events.extend(changes);
+    events.extend(changes.into_iter().map(|(_, event)| event));
     events.sort_by_key(Event::t);
     History::from_events([Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs))
 }

@@ -47,23 +47,26 @@ use std::collections::BTreeSet;
 type Checked = crate::check::Event;
 type Place = (TopicName, PartitionIndex);
 
-/// Tells what a journal says of a cluster.
+/// Tells what a journal says of a cluster, each event with the number of the entry that it comes from.
 ///
 /// `client` is what clients did, by which transactions get their names; `logs` are the final logs.
-pub(crate) fn changes(
-    journal: &Journal,
+pub(crate) fn changes<'a>(
+    journal: &'a Journal,
     transaction_version: i16,
-    client: &[Checked],
-    logs: &[Checked],
-) -> Vec<Checked> {
+    client: impl IntoIterator<Item = &'a Checked>,
+    logs: &'a [Checked],
+) -> Vec<(u64, Checked)> {
     let mut trace = Trace::new(journal, Transactions::new(client, logs));
     trace.transaction_version = transaction_version;
+    let mut places = Vec::new();
     for entry in journal.entries() {
         trace.t = entry.at;
         trace.take(entry.sequence, &entry.event);
+        places.resize(trace.events.len(), entry.sequence);
     }
     trace.finish();
-    trace.events
+    places.resize(trace.events.len(), journal.next_sequence());
+    places.into_iter().zip(trace.events).collect()
 }
 
 struct Trace<'a> {
@@ -143,7 +146,7 @@ struct Transactions<'a> {
 }
 
 impl<'a> Transactions<'a> {
-    fn new(client: &'a [Checked], logs: &'a [Checked]) -> Self {
+    fn new(client: impl IntoIterator<Item = &'a Checked>, logs: &'a [Checked]) -> Self {
         let mut transactions = Self::default();
         for event in client {
             if let Some((client, _)) = process_of(event).and_then(|process| process.split_once('/')) {

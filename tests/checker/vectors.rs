@@ -331,3 +331,37 @@ fn at_one_moment_the_order_of_events_decides() {
         json!({"event": "assigned", "process": "c", "group": "g", "generation": 2, "partitions": {"o-0": null}});
     check(&with(&[assigned, read(0), released, commit, again]), &[Code::CommitUnowned]);
 }
+
+/// A commit of the very moment of an assignment tells where to begin only if it was asked for before; and who asks for
+/// the offset at that moment may be told either.
+#[test]
+fn a_commit_at_the_moment_of_an_assignment_counts_if_it_began_before() {
+    let check = |operations: &[Value], expected: &[Code]| {
+        let report = History::from_events(operations.iter().cloned().map(event)).unwrap().check();
+        assert_eq!(report.codes(), expected, "{report}");
+    };
+    let at = |t: u64, mut operation: Value| {
+        operation["t"] = json!(t);
+        if let Some(end) = operation.get_mut("end") {
+            end["t"] = json!(t);
+        }
+        operation
+    };
+    let commit = |process: &str, offset: i64| json!({"event": "commit", "process": process, "group": "g", "offsets": {"o-0": offset}, "end": {"result": "ok"}});
+    let assigned = |process: &str, from: Value| json!({"event": "assigned", "process": process, "group": "g", "generation": 1, "partitions": {"o-0": from}});
+    let released = json!({"event": "released", "process": "a", "group": "g", "partitions": ["o-0"]});
+    let answered = json!({"event": "fetch_offsets", "process": "b", "group": "g",
+        "end": {"result": "ok", "offsets": {"o-0": 1}}});
+    let sends = (0..4).map(|n| at(n + 1, send(&format!("p#{n}"), "o-0", "ok", Some(n as i64))));
+    let reads = (0..3).map(|n| at(n + 10, poll("a", json!({"o-0": [[n, format!("p#{n}")]]}))));
+    let first = at(11, commit("a", 1));
+    let mut before: Vec<Value> = sends.chain([at(9, assigned("a", json!(0)))]).chain(reads).chain([first]).collect();
+    before.sort_by_key(|operation| operation["t"].as_u64());
+    let with = |operations: &[Value]| [&before[..], operations].concat();
+    let (second, next) = (at(20, commit("a", 3)), at(20, assigned("b", Value::Null)));
+    let read = at(30, poll("b", json!({"o-0": [[3, "p#3"]]})));
+    check(&with(&[second.clone(), at(20, released.clone()), next.clone(), read.clone()]), &[]);
+    check(&with(&[at(20, released), next, at(20, commit("b", 1)), read]), &[Code::StartSkip]);
+    let back = [at(15, commit("a", 3)), at(20, commit("a", 1)), at(20, answered)];
+    check(&with(&back), &[Code::CommitRegress]);
+}

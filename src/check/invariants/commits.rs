@@ -172,7 +172,8 @@ fn one_answer(
     if line.require_stable {
         let open = commits.iter().find(|commit| {
             let Some(txn) = commit.txn else { return false };
-            let ended = facts.txns[txn as usize].ends.iter().any(|end| end.invoked < answered);
+            // What began at the instant of the answer may have come before it.
+            let ended = facts.txns[txn as usize].ends.iter().any(|end| end.invoked <= answered);
             commit.accepted == Some(Answer::Ok) && commit.answered < asked && !ended
         });
         if let Some(open) = open {
@@ -189,10 +190,10 @@ fn one_answer(
     let may_be = commits.iter().any(|commit| {
         commit.offset == answer
             && commit.answer != Some(Answer::Fail)
-            && commit.invoked < answered
+            && commit.invoked <= answered
             && commit.completed >= last.invoked
     });
-    let may_be_none = removed.iter().any(|t| *t < answered && *t >= last.invoked);
+    let may_be_none = removed.iter().any(|t| *t <= answered && *t >= last.invoked);
     let code = match answer {
         -1 if !may_be_none => Code::CommitLost,
         answer if answer >= 0 && answer < last.offset && !may_be => Code::CommitStale,

@@ -61,7 +61,7 @@ fn start(facts: &Facts<'_>, session: &Session, removed: &BTreeSet<(&str, &str)>)
     if removed.contains(&(history.group_name(group), history.partition_name(session.partition))) {
         return None;
     }
-    // The last commit, if it is certain which one that is.
+    // The last commit, if it is certain which one that is; at one instant the order of events decides.
     let commits = facts.commits.get(&(group, session.partition))?;
     let settled = commits.iter().filter(|commit| commit.answer == Some(Answer::Ok) && commit.completed < session.from);
     let last = settled.max_by_key(|commit| (commit.invoked, commit.event))?;
@@ -72,7 +72,7 @@ fn start(facts: &Facts<'_>, session: &Session, removed: &BTreeSet<(&str, &str)>)
     let certain = commits.iter().all(|commit| {
         commit.event == last.event
             || commit.answer == Some(Answer::Fail)
-            || commit.invoked >= session.from
+            || (commit.invoked, commit.begun_by) > (session.from, session.event.unwrap_or(u32::MAX))
             || commit.completed < last.invoked
     });
     certain.then_some((last.offset, Some(last.event)))

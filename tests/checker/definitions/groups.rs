@@ -97,7 +97,7 @@ pub(super) fn certain_commit(m: &Model, group: &str, p: &str, t: u64) -> Option<
         return None;
     }
     let doubt = all.iter().any(|other| {
-        other.number != last.number && other.answer != Some(Answer::Fail) && other.inv < t && other.cmp >= last.inv
+        other.number != last.number && other.answer != Some(Answer::Fail) && other.inv <= t && other.cmp >= last.inv
     });
     (!removed && !doubt).then_some(last.off)
 }
@@ -267,7 +267,7 @@ fn answers(m: &Model, found: &mut Violations, all: &[Commit]) {
             let subject = format!("{}:{p}@{r}", line.group);
             let commits = of(all, &line.group, p);
             let pending = commits.iter().any(|c| {
-                c.txn.as_ref().is_some_and(|txn| m.ends(txn).iter().all(|(_, inv, ..)| *inv >= answered))
+                c.txn.as_ref().is_some_and(|txn| m.ends(txn).iter().all(|(_, inv, ..)| *inv > answered))
                     && c.accepted == Some(Answer::Ok)
                     && c.answered < asked
             });
@@ -283,11 +283,11 @@ fn answers(m: &Model, found: &mut Violations, all: &[Commit]) {
             };
             let removed = m.events.iter().any(|event| {
                 matches!(event, Event::CommitRemoved(gone) if gone.group == line.group && gone.partition == *p
-                    && ns(gone.t) < answered && !overwritten(ns(gone.t)))
+                    && ns(gone.t) <= answered && !overwritten(ns(gone.t)))
             });
             let candidate = commits
                 .iter()
-                .any(|x| x.off == *r && x.answer != Some(Answer::Fail) && x.inv < answered && !overwritten(x.cmp));
+                .any(|x| x.off == *r && x.answer != Some(Answer::Fail) && x.inv <= answered && !overwritten(x.cmp));
             if *r == -1 && !removed {
                 found.insert(("COMMIT-LOST", subject));
             } else if *r >= 0 && *r < last.off && !candidate {
