@@ -3,10 +3,9 @@
 //! Each row starts a cluster, injects one fault, lets librdkafka produce or consume one record, and compares what came
 //! of it with what must. Prints one line per row; fails when one is not as expected.
 
-use rdkafka::ClientConfig;
+use interop_faults::settings;
 use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::message::Message;
@@ -24,6 +23,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
+const NONE: Duration = Duration::ZERO;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What must come of a record that is produced under a fault: how often it is stored with and without idempotence.
@@ -45,34 +45,34 @@ fn on(api: ApiKey) -> Fault {
 fn producing() -> Vec<Produced> {
     let row = |name, fault, stored, at_least| Produced { name, fault, is_delivered: true, stored, at_least };
     vec![
-        row("error", || on(ApiKey::Produce).times(2).error(ErrorCode::NOT_LEADER_OR_FOLLOWER), (1, 1), MS),
+        row("error", || on(ApiKey::Produce).times(2).error(ErrorCode::NOT_LEADER_OR_FOLLOWER), (1, 1), NONE),
         row(
             "error although applied",
             || on(ApiKey::Produce).after_applied().error(ErrorCode::REQUEST_TIMED_OUT),
             (1, 2),
-            MS,
+            NONE,
         ),
         row("delay", || on(ApiKey::Produce).delay(500 * MS), (1, 1), 500 * MS),
         row("delay beyond the time-out", || on(ApiKey::Produce).after_applied().delay(10_000 * MS), (1, 2), 1500 * MS),
         row("lost request", || on(ApiKey::Produce).drop_it(), (1, 1), 1500 * MS),
         row("lost answer", || on(ApiKey::Produce).lose_answer(), (1, 2), 1500 * MS),
-        row("close", || on(ApiKey::Produce).close(), (1, 1), MS),
-        row("close although applied", || on(ApiKey::Produce).after_applied().close(), (1, 2), MS),
+        row("close", || on(ApiKey::Produce).close(), (1, 1), NONE),
+        row("close although applied", || on(ApiKey::Produce).after_applied().close(), (1, 2), NONE),
         row("silence", || on(ApiKey::Produce).silence(), (1, 1), 1500 * MS),
         // librdkafka gives the request up and connects anew to send it again; what it gave up arrives all the same.
         row("hold until another", || on(ApiKey::Produce).hold_until(on(ApiKey::ApiVersions)), (1, 2), 1500 * MS),
-        row("duplicate request", || on(ApiKey::Produce).duplicate(), (1, 2), MS),
-        row("duplicate answer", || on(ApiKey::Produce).after_applied().duplicate(), (1, 1), MS),
+        row("duplicate request", || on(ApiKey::Produce).duplicate(), (1, 2), NONE),
+        row("duplicate answer", || on(ApiKey::Produce).after_applied().duplicate(), (1, 1), NONE),
         row("wrong correlation id", || on(ApiKey::Produce).wrong_correlation_id(), (1, 2), 1500 * MS),
-        row("truncate", || on(ApiKey::Produce).truncate(9), (1, 2), MS),
+        row("truncate", || on(ApiKey::Produce).truncate(9), (1, 2), NONE),
         // librdkafka gives a batch up when the answer's length makes no sense.
-        Produced { is_delivered: false, ..row("oversize", || on(ApiKey::Produce).oversize(i32::MAX), (1, 1), MS) },
-        row("chunks", || on(ApiKey::Produce).chunks(1), (1, 1), MS),
+        Produced { is_delivered: false, ..row("oversize", || on(ApiKey::Produce).oversize(i32::MAX), (1, 1), NONE) },
+        row("chunks", || on(ApiKey::Produce).chunks(1), (1, 1), NONE),
         row("slow", || on(ApiKey::Produce).slow(200), (1, 1), 150 * MS),
-        row("corrupt records", || on(ApiKey::Produce).corrupt_records(), (1, 1), MS),
-        row("throttle", || on(ApiKey::Produce).throttle(300 * MS), (1, 1), MS),
-        row("metadata error", || on(ApiKey::Metadata).topic("t").error(ErrorCode::LEADER_NOT_AVAILABLE), (1, 1), MS),
-        row("leader dies before the answer", leader_dies, (1, 2), MS),
+        row("corrupt records", || on(ApiKey::Produce).corrupt_records(), (1, 1), NONE),
+        row("throttle", || on(ApiKey::Produce).throttle(300 * MS), (1, 1), NONE),
+        row("metadata error", || on(ApiKey::Metadata).topic("t").error(ErrorCode::LEADER_NOT_AVAILABLE), (1, 1), NONE),
+        row("leader dies before the answer", leader_dies, (1, 2), NONE),
     ]
 }
 
@@ -92,24 +92,6 @@ fn consuming() -> Vec<(&'static str, fn() -> Fault)> {
         ("fetch: corrupt records", || on(ApiKey::Fetch).after_applied().corrupt_records()),
         ("fetch: throttle", || on(ApiKey::Fetch).throttle(200 * MS)),
     ]
-}
-
-fn settings(cluster: &Cluster) -> ClientConfig {
-    let mut settings = ClientConfig::new();
-    settings
-        .set("bootstrap.servers", cluster.bootstrap_servers())
-        .set("socket.timeout.ms", "1500")
-        .set("request.timeout.ms", "1500")
-        .set("message.timeout.ms", "20000")
-        .set("retry.backoff.ms", "20")
-        .set("retry.backoff.max.ms", "50")
-        .set("reconnect.backoff.ms", "10")
-        .set("reconnect.backoff.max.ms", "50")
-        .set("topic.metadata.refresh.fast.interval.ms", "50")
-        .set("linger.ms", "0")
-        .set("check.crcs", "true")
-        .set_log_level(RDKafkaLogLevel::Emerg);
-    settings
 }
 
 async fn produce(row: &Produced, is_idempotent: bool) -> Result<String, String> {
@@ -168,12 +150,12 @@ async fn consume(fault: fn() -> Fault) -> Result<String, String> {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    let mut failed = 0;
+    let mut failed = Vec::new();
     let mut tell = |name: &str, result: Result<String, String>| match result {
         Ok(seen) => println!("ok      {name}: {seen}"),
         Err(seen) => {
-            failed += 1;
             println!("FAILED  {name}: {seen}");
+            failed.push(format!("{name}: {seen}"));
         }
     };
     let rows = producing();
@@ -185,5 +167,5 @@ async fn main() {
     for (name, fault) in consuming() {
         tell(name, consume(fault).await);
     }
-    assert_eq!(failed, 0, "{failed} rows are not as expected");
+    assert!(failed.is_empty(), "not as expected:\n{}", failed.join("\n"));
 }

@@ -3,8 +3,7 @@
 //! Each row starts a cluster, lets librdkafka produce and consume, and holds what the wire tap makes of it against what
 //! must be found. Prints one line per row; fails when one is not as expected.
 
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
+use interop_faults::settings;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::producer::FutureProducer;
@@ -28,23 +27,6 @@ type Outcome = Result<Report, Box<dyn std::error::Error>>;
 
 async fn cluster() -> rehearsal::Result<Cluster> {
     Cluster::builder().brokers(3).topic("t", 1).journal_detail(JournalDetail::Full).start().await
-}
-
-fn settings(cluster: &Cluster) -> ClientConfig {
-    let mut settings = ClientConfig::new();
-    settings
-        .set("bootstrap.servers", cluster.bootstrap_servers())
-        .set("socket.timeout.ms", "1500")
-        .set("request.timeout.ms", "1500")
-        .set("message.timeout.ms", "20000")
-        .set("retry.backoff.ms", "20")
-        .set("retry.backoff.max.ms", "50")
-        .set("reconnect.backoff.ms", "10")
-        .set("reconnect.backoff.max.ms", "50")
-        .set("topic.metadata.refresh.fast.interval.ms", "50")
-        .set("linger.ms", "0")
-        .set_log_level(RDKafkaLogLevel::Emerg);
-    settings
 }
 
 fn setup() -> Setup {
