@@ -71,8 +71,11 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             let last = last_commit(&kept);
             let committed = last.map_or(start, |last| last.offset);
             let order = facts.order(partition);
-            for (_, entry) in order.visible().filter(|(_, entry)| entry.offset >= start) {
+            for (place, entry) in order.visible().filter(|(_, entry)| entry.offset >= start) {
                 let count = outputs.get(&(partition, entry.offset)).map_or(0, Vec::len);
+                if count == 0 && order.is_cleanable(place) {
+                    continue;
+                }
                 let witness = || {
                     let (name, group) = (history.partition_name(partition), history.group_name(*group));
                     let mut anomaly = Anomaly::of(format!("{name}@{}", entry.offset));

@@ -24,7 +24,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let chunk = &history.chunks[*chunk as usize];
         let poll = facts.poll_of(chunk);
         let Some(first) = facts.delivered(chunk).first() else { continue };
-        let skipped = facts.order(session.partition).first_visible(start, first.offset, facts.reads_committed(poll));
+        let skipped = facts.order(session.partition).first_owed(start, first.offset, facts.reads_committed(poll));
         let code = match skipped {
             _ if first.offset < start => Code::StartRewind,
             Some(_) => Code::StartSkip,

@@ -316,7 +316,10 @@ impl Fetcher {
         let mut waker = None;
         {
             let mut state = lock(&self.shared.state);
-            for (partition, (generation, _)) in asked {
+            for (partition, (generation, from)) in asked {
+                if !state.awaits(partition, *generation, *from) {
+                    continue;
+                }
                 state.read_from_leader(partition);
                 if error.is_retriable() {
                     let failures = state.partitions.get(partition).map_or(0, |position| position.failures);
@@ -388,7 +391,12 @@ impl Fetcher {
             let mut state = lock(&shared.state);
             for row in rows {
                 let Some(partition) = row.partition(&metadata) else { continue };
-                let Some((generation, from)) = asked.get(&partition).copied() else { continue };
+                let asked = asked.get(&partition).copied();
+                let Some((generation, from)) =
+                    asked.filter(|(generation, from)| state.awaits(&partition, *generation, *from))
+                else {
+                    continue;
+                };
                 let code = ErrorCode::new(row.data.error_code);
                 let error = || Error::broker(code, ApiKey::Fetch).about(&partition.topic, Some(partition.partition));
                 let diverging = &row.data.diverging_epoch;

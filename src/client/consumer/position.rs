@@ -365,6 +365,13 @@ impl State {
         self.waker.take()
     }
 
+    /// Whether a partition still waits for what a fetch from `from` brings. An answer may be so late that another leader
+    /// has been asked since, or the offset is being looked up.
+    pub(super) fn awaits(&self, partition: &TopicPartition, generation: u64, from: Offset) -> bool {
+        let position = self.partitions.get(partition);
+        position.is_some_and(|position| position.generation == generation && position.fetch == Ok(from))
+    }
+
     /// Takes in an offset that was looked up.
     pub(super) fn on_found(&mut self, partition: &TopicPartition, generation: u64, found: Option<Offset>) {
         let Some(position) = self.partitions.get_mut(partition) else { return };
