@@ -11,6 +11,7 @@ use rehearsal::client::{
 use rehearsal::fault::{FaultPlan, PlanScope};
 use rehearsal::sim::{AppError, Node, Simulation};
 use rehearsal::{ApiKey, Fault, NewTopic};
+use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -27,6 +28,33 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+/// How the clients of a run are set up.
+#[derive(Clone, Copy)]
+struct Habits {
+    request_timeout: Duration,
+    api_timeout: Duration,
+    delivery_timeout: Duration,
+    batch_size: usize,
+    /// How many records are on their way before one is waited for.
+    ahead: usize,
+}
+
+impl Habits {
+    fn of(seed: u64) -> Self {
+        let mut rng = Seed(seed).stream("search/habits");
+        let mut pick = |from: &[u64]| from[usize::try_from(rng.below(from.len() as u64)).unwrap()];
+        let request_timeout = pick(&[1_000, 2_000, 10_000, 30_000]);
+        Self {
+            request_timeout: ms(request_timeout),
+            api_timeout: ms(request_timeout * pick(&[2, 5])),
+            // Some give up soon, and some never do.
+            delivery_timeout: ms(pick(&[3_000, 60_000, 3_600_000])),
+            batch_size: usize::try_from(pick(&[1, 200, 16_384])).unwrap(),
+            ahead: usize::try_from(pick(&[1, 3, 8])).unwrap(),
+        }
+    }
+}
+
 /// The system of a seed.
 pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
     let transaction_version = if rng.below(3) == 0 { 1 } else { 2 };
@@ -34,6 +62,7 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
     // What else happens: sometimes one broker never comes back, a topic goes away, a member dies before it has assigned
     // the partitions, or a leader is replaced while a follower stands still.
     let plight = rng.below(7);
+    let habits = Habits::of(seed);
     let segments = if rng.below(2) == 0 { "1000" } else { "604800000" };
     let simulation = Simulation::new(seed)
         .brokers(3)
@@ -45,10 +74,11 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
             let cluster = cluster.transaction_version(transaction_version);
             cluster.broker_config("auto.create.topics.enable", "false")
         })
+        .client(move |client, _| client.request_timeout(habits.request_timeout).api_timeout(habits.api_timeout))
         .setup(setup(transaction_version))
         .app(move |node| async move {
             match node.index() {
-                0 => orders(&node).await,
+                0 => orders(&node, habits).await,
                 1 | 2 => ledger(&node).await,
                 3 | 4 => member(&node, plight == DEATH).await,
                 5 => reader(&node, LEDGER, IsolationLevel::ReadCommitted).await,
@@ -110,14 +140,21 @@ fn setup(transaction_version: i16) -> Setup {
 }
 
 /// Sends records with keys, a few of them large.
-async fn orders(node: &Node) -> Result<(), AppError> {
+async fn orders(node: &Node, habits: Habits) -> Result<(), AppError> {
     let mut rng = node.chance("orders");
-    let producer = node.client().producer().delivery_timeout(ms(60_000)).build();
+    let producer = node.client().producer().delivery_timeout(habits.delivery_timeout);
+    let producer = producer.batch_size(habits.batch_size).build();
+    let mut under_way = VecDeque::new();
     for n in 0..60_u32 {
         let size = if rng.below(20) == 0 { 5_000 } else { 20 };
         let record = ProducerRecord::new(ORDERS).key(format!("k{}", n % 7)).value(format!("{n:size$}"));
         // What failed is not sent again: the history says what became of it.
-        drop(producer.send(record).await);
+        under_way.extend(producer.enqueue(record).await);
+        if under_way.len() >= habits.ahead {
+            if let Some(first) = under_way.pop_front() {
+                drop(first.await);
+            }
+        }
         sleep(ms(150)).await;
     }
     producer.close().await;
