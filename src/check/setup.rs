@@ -19,7 +19,8 @@ pub struct Setup {
     pub min_insync_replicas: usize,
     /// `unclean.leader.election.enable`.
     pub unclean_leader_election: bool,
-    /// Whether eligible leader replicas (KIP-966) are on.
+    /// Whether eligible leader replicas (KIP-966) are on: without them, who loses power may lose what is acknowledged.
+    /// A simulation sets it to what its brokers have.
     pub eligible_leader_replicas: bool,
     /// Whether every record is flushed before it is acknowledged (`flush.messages=1`).
     pub flush_each: bool,

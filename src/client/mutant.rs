@@ -31,6 +31,8 @@ pub enum ClientMutant {
     AbortAfterCommitTimeout,
     /// A broker that leads no more is taken for one that has no such offset.
     NotLeaderIsOutOfRange,
+    /// A follower that has no such offset is believed that nobody has.
+    FollowerIsBelieved,
     /// Batches whose checksum is wrong are passed over.
     SkipCorruptBatches,
     /// Checksums of fetched batches are not looked at.
@@ -56,6 +58,7 @@ impl ClientMutant {
         Self::FilterEndsAtFirstMarker,
         Self::AbortAfterCommitTimeout,
         Self::NotLeaderIsOutOfRange,
+        Self::FollowerIsBelieved,
         Self::SkipCorruptBatches,
         Self::TrustChecksums,
         Self::ReuseCorrelation,

@@ -125,6 +125,8 @@ impl System {
         // Stable: what a process has done comes before the event of the journal that came next.
         events.sort_by_key(|(place, event)| (event.t(), *place));
         let events = events.into_iter().map(|(_, event)| event);
+        // The simulated brokers have no eligible leader replicas, whatever is said of them.
+        let setup = Setup { eligible_leader_replicas: false, ..setup };
         let all = [Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs);
         let history = History::from_events(all).map_err(Error::History)?;
         let report = history.check();

@@ -177,9 +177,11 @@ impl Fetcher {
                 unknown = true;
                 continue;
             };
-            if self.in_flight.contains_key(&leader.broker) {
-                if !busy.contains(&leader.broker) {
-                    busy.push(leader.broker);
+            let (broker, is_gone) = position.reads_from(leader, partition, &metadata, now);
+            unknown |= is_gone;
+            if self.in_flight.contains_key(&broker) {
+                if !busy.contains(&broker) {
+                    busy.push(broker);
                 }
                 continue;
             }
@@ -189,7 +191,7 @@ impl Fetcher {
                 true => (LeaderEpoch::NONE, LeaderEpoch::NONE),
             };
             let want = Want { topic_id, offset, leader_epoch, last_fetched_epoch };
-            let (wanted, asked) = wanted.entry(leader.broker).or_default();
+            let (wanted, asked) = wanted.entry(broker).or_default();
             wanted.insert(partition.clone(), want);
             asked.insert(partition.clone(), (position.generation, offset));
         }
@@ -295,6 +297,7 @@ impl Fetcher {
                 self.sessions.entry(broker).or_default().restart();
                 if let Err(error) = result {
                     tracing::debug!(%broker, %error, "a broker cannot be reached");
+                    lock(&self.shared.state).read_from_leaders(broker);
                     self.refresh();
                 }
             }
@@ -314,6 +317,7 @@ impl Fetcher {
         {
             let mut state = lock(&self.shared.state);
             for (partition, (generation, _)) in asked {
+                state.read_from_leader(partition);
                 if error.is_retriable() {
                     let failures = state.partitions.get(partition).map_or(0, |position| position.failures);
                     let until = Instant::now() + self.router.retry_delay(failures);
@@ -378,6 +382,7 @@ impl Fetcher {
             matches!(code, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH)
                 && mutants.has(ClientMutant::NotLeaderIsOutOfRange)
         };
+        let trusts_leaders = !mutants.has(ClientMutant::FollowerIsBelieved);
         {
             let shared = Arc::clone(&self.shared);
             let mut state = lock(&shared.state);
@@ -393,6 +398,11 @@ impl Fetcher {
                         let goes_on = self.shared.settings.reset != OffsetReset::None;
                         state.on_truncated(&partition, generation, from, end, epoch, goes_on)
                     }
+                    ErrorCode::NONE if row.data.preferred_read_replica >= 0 => {
+                        let until = Instant::now() + self.router.settings.metadata_age_max;
+                        state.read_from(&partition, generation, row.data.preferred_read_replica.into(), until);
+                        None
+                    }
                     ErrorCode::NONE => match row.batches {
                         Ok(batches) => {
                             let end = match self.shared.settings.isolation {
@@ -406,6 +416,11 @@ impl Fetcher {
                             state.on_failure(&partition, generation, Error::protocol(ApiKey::Fetch, reason))
                         }
                     },
+                    // A follower may lack what the leader has.
+                    ErrorCode::OFFSET_OUT_OF_RANGE if trusts_leaders && state.read_from_leader(&partition) => {
+                        state.delay(&partition, generation, Instant::now() + self.router.retry_delay(0));
+                        None
+                    }
                     code if code == ErrorCode::OFFSET_OUT_OF_RANGE || misread(code) => {
                         let reset = self.shared.settings.reset.spec(self.router.settings.clock.now());
                         if let Some(interceptor) = &self.router.settings.interceptor {
@@ -414,6 +429,7 @@ impl Fetcher {
                         state.on_out_of_range(&partition, generation, reset, error())
                     }
                     code if code.is_retriable() => {
+                        state.read_from_leader(&partition);
                         let current = &row.data.current_leader;
                         let leader = Leader { broker: current.leader_id.into(), epoch: current.leader_epoch.into() };
                         let learned = self.router.learn_leader(partition.topic.as_str(), partition.partition, leader);
@@ -453,6 +469,7 @@ fn request(plan: Plan, settings: &super::Settings, bytes_max: usize) -> FetchReq
         isolation_level: settings.isolation.on_wire(),
         session_id: plan.session_id,
         session_epoch: plan.session_epoch,
+        rack_id: settings.group.rack.clone().unwrap_or_default(),
         ..Default::default()
     };
     // Partitions come in order, so those of one topic stand together.

@@ -9,6 +9,7 @@ mod group;
 mod handler;
 mod isolation;
 mod member;
+mod nearest;
 mod position;
 mod record;
 mod session;

@@ -8,6 +8,7 @@ use super::super::error::Error;
 use super::super::transaction::OffsetAndMetadata;
 use super::StartFrom;
 use super::member::Attention;
+use super::nearest::Nearest;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
 use crate::wire::batch::Batch;
@@ -68,6 +69,8 @@ pub(super) struct Position {
     pub(super) looking: bool,
     pub(super) not_before: Option<Instant>,
     pub(super) failures: u32,
+    /// The follower that is read from, if it is one.
+    pub(super) nearest: Option<Nearest>,
     /// From where it was moved by itself since the last record was fetched.
     pub(super) moved: Option<Offset>,
 }
@@ -131,7 +134,9 @@ impl State {
         self.drop_chunks(&partition);
         self.next_generation += 1;
         let fetch = start.fetch();
-        let paused = self.partitions.get(&partition).is_some_and(|position| position.paused);
+        let before = self.partitions.get(&partition);
+        let paused = before.is_some_and(|position| position.paused);
+        let nearest = before.and_then(|position| position.nearest);
         let position = Position {
             placed: self.next_generation,
             generation: self.next_generation,
@@ -149,6 +154,7 @@ impl State {
             looking: false,
             not_before: None,
             failures: 0,
+            nearest,
             moved: None,
         };
         self.partitions.insert(partition, position);

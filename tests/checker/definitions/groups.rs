@@ -11,6 +11,7 @@ use rehearsal::check::Event;
 use rehearsal::check::OffsetReset;
 use rehearsal::check::event::Answer;
 use rehearsal::check::event::GroupStatus;
+use rehearsal::check::event::Outcome;
 use rehearsal::check::event::Removal;
 
 /// A commit as it takes effect.
@@ -412,7 +413,15 @@ fn end_to_end(m: &Model, found: &mut Violations, all: &[Commit]) {
                     && last.is_none_or(|last| c.cmp >= last.inv)
             });
             let (false, Some(start)) = (unsure, start(m, &group, p)) else { continue };
-            let committed = last.map_or(start, |last| last.off);
+            let settled = |c: &Commit, wanted| {
+                m.events.iter().any(|event| {
+                    matches!(event, Event::Settled(s) if Some(&s.txn) == c.txn.as_ref() && s.group == group
+                        && s.partition == *p && s.outcome == wanted)
+                })
+            };
+            let dropped = |c: &Commit| settled(c, Outcome::Abort) && !settled(c, Outcome::Commit);
+            let kept = ok(&commits).into_iter().filter(|c| !dropped(c)).max_by_key(|c| (c.cmp, c.number));
+            let committed = kept.map_or(start, |last| last.off);
             for known in m.order(p).iter().filter(|known| known.off >= start && m.sees(p, known, true)) {
                 let subject = format!("{p}@{}", known.off);
                 if known.off < committed && count(p, known.off) < expected {

@@ -29,7 +29,7 @@ const CLOCK_SKEW_RETENTION: Scenario = Scenario {
     name: "clock-skew-retention",
     wrong: "`message.timestamp.type=CreateTime`, `retention.ms` of an hour",
     schedule: "the producer's clock is two hours late, and the log is cleaned",
-    expect: &[(Code::EarlyDelete, Verdict::Gap)],
+    expect: &[(Code::EarlyDelete, Verdict::Expected)],
     right: Some("`message.timestamp.type=LogAppendTime`"),
     must_reach: &["acknowledged"],
     run: |side| {
