@@ -159,6 +159,8 @@ pub enum PartitionAction<B = BrokerId> {
     },
     /// The first replica of the assignment becomes the leader, if it is in sync.
     ElectPreferred,
+    /// If it has no leader, the first replica that may lead becomes it.
+    ElectAny,
     /// A replica becomes the leader and alone in sync, whatever the others hold.
     ElectUnclean {
         /// The new leader.
@@ -324,6 +326,7 @@ impl<B> PartitionAction<B> {
         Some(match self {
             Self::Elect { broker } => PartitionAction::Elect { broker: name(broker)? },
             Self::ElectPreferred => PartitionAction::ElectPreferred,
+            Self::ElectAny => PartitionAction::ElectAny,
             Self::ElectUnclean { broker } => PartitionAction::ElectUnclean { broker: name(broker)? },
             Self::Leaderless => PartitionAction::Leaderless,
             Self::ShrinkIsr { broker } => PartitionAction::ShrinkIsr { broker: name(broker)? },
@@ -460,6 +463,7 @@ impl<B: fmt::Display> fmt::Display for PartitionAction<B> {
         match self {
             Self::Elect { broker } => write!(f, "elect {broker}"),
             Self::ElectPreferred => f.write_str("elect the preferred leader"),
+            Self::ElectAny => f.write_str("elect a leader if there is none"),
             Self::ElectUnclean { broker } => write!(f, "elect {broker}, unclean"),
             Self::Leaderless => f.write_str("take the leader away"),
             Self::ShrinkIsr { broker } => write!(f, "shrink the ISR by {broker}"),
