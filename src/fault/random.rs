@@ -79,6 +79,7 @@ const KINDS: &[(&str, Draw)] = &[
     ("coordinators", |plan| plan.coordinators()),
     ("markers", |plan| plan.markers()),
     ("processes", |plan| plan.processes()),
+    ("expelled members", |plan| plan.expelled_members()),
     ("late errors", |plan| {
         if let Some(code) = plan.pick(LATE_PRODUCE_ERRORS) {
             plan.add(Fault::on(ApiKey::Produce).after_applied().error(code));
@@ -291,6 +292,15 @@ impl Plan<'_> {
             let move_it = GroupAction::MoveCoordinator { broker };
             if let Some(action) = self.pick(&[GroupAction::Rebalance, GroupAction::UnloadCoordinator, move_it]) {
                 self.command(Command::Group { group, action });
+            }
+        }
+    }
+
+    fn expelled_members(&mut self) {
+        for group in self.scope.groups.clone() {
+            for _ in 0..=self.rng.below(3) {
+                let n = u32::try_from(self.rng.below(6)).unwrap_or(0);
+                self.command(Command::Group { group: group.clone(), action: GroupAction::ExpireAny { n } });
             }
         }
     }
