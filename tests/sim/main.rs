@@ -3,6 +3,7 @@
 //! Not here: what one request does (`tests/it`).
 
 mod cancelling;
+mod converging;
 mod core;
 mod determinism;
 mod gallery;
