@@ -110,10 +110,7 @@ impl Router {
             sleep(delay).await;
             failures += 1;
             // A coordinator may be on a broker that is not known yet, or has another address now.
-            let lost = |error: &Error| {
-                matches!(error, Error::Connection { .. }) || error.code() == Some(ErrorCode::BROKER_NOT_AVAILABLE)
-            };
-            if last.values().any(lost) {
+            if last.values().any(|error| matches!(error, Error::Connection { .. })) {
                 let _ = timeout_at(deadline, self.refresh(&known)).await;
             }
         }

@@ -203,7 +203,11 @@ impl Router {
         let address = self.metadata.borrow().brokers.get(&broker).map(super::metadata::Broker::address);
         match address {
             Some(address) => self.connect(lane, &address).await,
-            None => Err(Error::broker(ErrorCode::BROKER_NOT_AVAILABLE, ApiKey::Metadata)),
+            // It may have been fenced for a moment, or have come a moment ago: who tries again may reach it.
+            None => {
+                let unknown = std::io::Error::new(std::io::ErrorKind::NotFound, "it is not among the brokers");
+                Err(Error::connection(&format!("broker {broker}"), false, unknown))
+            }
         }
     }
 

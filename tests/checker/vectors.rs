@@ -365,3 +365,30 @@ fn a_commit_at_the_moment_of_an_assignment_counts_if_it_began_before() {
     let back = [at(15, commit("a", 3)), at(20, commit("a", 1)), at(20, answered)];
     check(&with(&back), &[Code::CommitRegress]);
 }
+
+/// A group that falls apart because everybody was asked to end is not stuck, however long the last one takes to end. One
+/// that never became stable before that is, although nobody is left in it when all have gone; and so is one whose members
+/// join again and again. The same goes for partitions and their leaders.
+#[test]
+fn whether_all_went_on_is_judged_by_what_was_before_everybody_was_asked_to_end() {
+    let check = |lines: &[Value], expected: &[Code]| {
+        let setup = json!({"event": "setup", "converge_ms": 0});
+        let report = History::from_events([setup].iter().chain(lines).cloned().map(event)).unwrap().check();
+        assert_eq!(report.codes(), expected, "{report}");
+    };
+    let group = |t: u64, state: &str| json!({"event": "group_state", "t": t, "group": "g", "state": state});
+    let leader = |t: u64, broker: Option<i32>| match broker {
+        Some(broker) => json!({"event": "leader", "t": t, "partition": "o-0", "epoch": t, "broker": broker}),
+        None => json!({"event": "leader", "t": t, "partition": "o-0", "epoch": t}),
+    };
+    let mark = |t: u64, what: &str| json!({"event": what, "t": t});
+    let (healed, stopping, ended) = (mark(1, "healed"), mark(5, "stopping"), mark(9, "ended"));
+    let stuck = &[Code::StuckGroup];
+    let leaving = group(5, "rebalancing");
+    check(&[group(1, "stable"), healed.clone(), stopping.clone(), leaving, ended.clone()], &[]);
+    check(&[healed.clone(), group(2, "rebalancing"), stopping.clone(), group(6, "empty"), ended.clone()], stuck);
+    let again = [mark(1, "healed"), group(2, "rebalancing"), group(5, "rebalancing"), stopping.clone()];
+    check(&again, stuck);
+    check(&[healed.clone(), leader(2, None), stopping.clone(), leader(6, Some(1))], &[Code::Leaderless]);
+    check(&[healed, leader(2, None), leader(3, Some(1)), stopping, leader(6, None), ended], &[]);
+}

@@ -102,7 +102,7 @@ fn one_send(m: &Model, found: &mut Violations, send: &Send) {
                         let is_member = m.owns().iter().any(|own| own.p == d.p && own.process == d.process);
                         d.p == send.p && d.cmp >= healed && !m.crashed(&d.process) && !is_member
                     });
-            let late = send.cmp.saturating_add(converge) <= m.end && healed + converge <= m.end;
+            let late = send.cmp.saturating_add(converge) <= m.stopping() && healed + converge <= m.stopping();
             let behind = first_read(m, &send.p).is_some_and(|first| first > send.off);
             if late && reader && !behind && !is_delivered(m, &send.id) {
                 found.insert(("UNSEEN", send.id.clone()));
