@@ -213,6 +213,11 @@ pub enum GroupAction<B = BrokerId> {
         /// Its id, its `group.instance.id`, or the `client.id` of exactly one member.
         member: String,
     },
+    /// Some member is out, whoever it is, as if its session had timed out.
+    ExpireAny {
+        /// The one of this number in a snapshot of the group, counted round.
+        n: u32,
+    },
     /// Every committed offset expires that may: all while nobody is in the group, otherwise those of topics that
     /// nobody in it reads.
     ExpireOffsets,
@@ -341,6 +346,7 @@ impl<B> GroupAction<B> {
         Some(match self {
             Self::Rebalance => GroupAction::Rebalance,
             Self::ExpireMember { member } => GroupAction::ExpireMember { member: member.clone() },
+            Self::ExpireAny { n } => GroupAction::ExpireAny { n: *n },
             Self::ExpireOffsets => GroupAction::ExpireOffsets,
             Self::MoveCoordinator { broker } => GroupAction::MoveCoordinator { broker: name(broker)? },
             Self::UnloadCoordinator => GroupAction::UnloadCoordinator,
@@ -476,6 +482,7 @@ impl<B: fmt::Display> fmt::Display for GroupAction<B> {
         match self {
             Self::Rebalance => f.write_str("rebalance"),
             Self::ExpireMember { member } => write!(f, "expire member {member}"),
+            Self::ExpireAny { n } => write!(f, "expire some member ({n})"),
             Self::ExpireOffsets => f.write_str("expire offsets"),
             Self::MoveCoordinator { broker } => write!(f, "move the coordinator to broker {broker}"),
             Self::UnloadCoordinator => f.write_str("unload the coordinator"),

@@ -9,6 +9,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ClientMutant {
+    /// A topic is known by its name alone, whatever its id: one that is created anew is taken for the old one.
+    BlindToTopicIds,
     /// A fetch does not say in which epoch the last record was written (before KIP-320).
     BlindToEpochs,
     /// The producer takes the next epoch although batches of the last one are unresolved (KAFKA-14034).
@@ -47,6 +49,7 @@ impl ClientMutant {
     /// All of them.
     #[doc(hidden)]
     pub const ALL: &[Self] = &[
+        Self::BlindToTopicIds,
         Self::BlindToEpochs,
         Self::BumpUnresolved,
         Self::NotLeaderIsFailure,

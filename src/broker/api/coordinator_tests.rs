@@ -152,6 +152,20 @@ fn a_member_expires_by_any_of_its_names() {
 }
 
 #[test]
+fn some_member_expires_as_long_as_there_is_one() {
+    let mut cluster = cluster();
+    let [(_, first), (_, second)] = two_members(&mut cluster);
+    let mut ids = [first.member_id, second.member_id];
+    ids.sort_unstable();
+    assert_eq!(act(&mut cluster, GroupAction::ExpireAny { n: 5 }), ErrorCode::NONE);
+    let left = cluster.engine.group_snapshot("g").unwrap().members;
+    assert_eq!(left.iter().map(|member| &*member.member_id).collect::<Vec<_>>(), [&*ids[0]]);
+    assert_eq!(act(&mut cluster, GroupAction::ExpireAny { n: 5 }), ErrorCode::NONE);
+    assert_eq!(state(&cluster), GroupState::Empty);
+    assert_eq!(act(&mut cluster, GroupAction::ExpireAny { n: 5 }), ErrorCode::UNKNOWN_MEMBER_ID);
+}
+
+#[test]
 fn offsets_expire_when_a_test_says_so() {
     let mut cluster = cluster();
     assert_eq!(act(&mut cluster, GroupAction::ExpireOffsets), ErrorCode::GROUP_ID_NOT_FOUND);

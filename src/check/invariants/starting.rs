@@ -8,6 +8,10 @@ use crate::check::facts::Opened;
 use crate::check::facts::Session;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
+use crate::check::history::History;
+use crate::check::setup::OffsetReset;
+use crate::check::setup::name_of;
+use crate::check::setup::topic_of;
 use std::collections::BTreeSet;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
@@ -64,12 +68,15 @@ fn starts(
         Opened::Moved(to) => return to.map(|to| (vec![to], None)),
         Opened::Assigned(Some(from), _) => return Some((vec![from], None)),
         Opened::Assigned(None, group) => group?,
-        Opened::Unknown => return None,
+        // A topic created anew has its name, and nothing of its predecessor.
+        Opened::Unknown => return begun_anew(history, session.partition).then_some((vec![0], None)),
     };
     if removed.contains(&(history.group_name(group), history.partition_name(session.partition))) {
         return None;
     }
-    let commits = facts.commits.get(&(group, session.partition))?;
+    let Some(commits) = facts.commits.get(&(group, session.partition)) else {
+        return begun_anew(history, session.partition).then_some((vec![0], None));
+    };
     let settled = commits.iter().filter(|commit| commit.answer == Some(Answer::Ok) && commit.completed < session.from);
     let last = settled.max_by_key(|commit| (commit.invoked, commit.event))?;
     if last.txn.is_some() && !history.setup.require_stable {
@@ -82,4 +89,10 @@ fn starts(
     });
     let starts = std::iter::once(last.offset).chain(others.map(|commit| commit.offset));
     Some((starts.collect(), Some(last.event)))
+}
+
+/// Whether a partition is of a topic that was created anew, and is read from its beginning.
+fn begun_anew(history: &History, partition: u32) -> bool {
+    let topic = topic_of(history.partition_name(partition));
+    name_of(topic) != topic && history.setup.auto_offset_reset == OffsetReset::Earliest
 }

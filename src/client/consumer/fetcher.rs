@@ -143,6 +143,14 @@ impl Fetcher {
         }
         let metadata = self.router.metadata();
         let mutants = self.router.settings.mutants;
+        let goes_by_names = mutants.has(ClientMutant::BlindToTopicIds);
+        let woken = match goes_by_names {
+            true => None,
+            false => {
+                let reset = || shared.settings.reset.spec(self.router.settings.clock.now());
+                state.begin_anew_where_recreated(&metadata, reset)
+            }
+        };
         let mut searches: Vec<(TopicPartition, OffsetSpec)> = Vec::new();
         let mut generations = BTreeMap::new();
         let mut wanted: BTreeMap<BrokerId, (BTreeMap<TopicPartition, Want>, Asked)> = BTreeMap::new();
@@ -185,7 +193,7 @@ impl Fetcher {
                 }
                 continue;
             }
-            let topic_id = metadata.topic(partition.topic.as_str()).map(|topic| topic.id).unwrap_or_default();
+            let topic_id = if goes_by_names { Uuid::ZERO } else { position.topic_id };
             let (leader_epoch, last_fetched_epoch) = match mutants.has(ClientMutant::BlindToEpochs) {
                 false => (leader.epoch, position.fetched_epoch),
                 true => (LeaderEpoch::NONE, LeaderEpoch::NONE),
@@ -197,6 +205,7 @@ impl Fetcher {
         }
         let buffered = state.buffered;
         drop(state);
+        woken.into_iter().for_each(Waker::wake);
         if !searches.is_empty() {
             let router = Arc::clone(&self.router);
             let isolation = self.shared.settings.isolation;
