@@ -53,9 +53,13 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         }
         for ((group, _), commits) in groups {
             let last = last_commit(commits);
-            let unsure = commits.iter().any(|commit| {
-                !matches!(commit.answer, Some(Answer::Ok | Answer::Fail))
-                    && last.is_none_or(|last| commit.completed >= last.invoked)
+            let unsure = commits.iter().any(|commit| match commit.answer {
+                Some(Answer::Fail) => false,
+                // Of two at a time, either may have come last.
+                Some(Answer::Ok) => {
+                    last.is_some_and(|last| commit.offset != last.offset && commit.completed > last.invoked)
+                }
+                Some(Answer::Info) | None => last.is_none_or(|last| commit.completed >= last.invoked),
             });
             if unsure {
                 findings.undecided(Code::EosSplit, "nobody knows whether the last commit took effect");
