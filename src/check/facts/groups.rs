@@ -183,7 +183,7 @@ fn settled(history: &History) -> BTreeMap<(u32, &str, &str), (u64, Outcome)> {
     for (_, line) in &history.others {
         let Event::Settled(line) = line else { continue };
         let Some(txn) = history.txns.find(&line.txn) else { continue };
-        settled.entry((txn, &*line.group, &*line.partition)).or_insert((nanos(line.t), line.outcome));
+        settled.entry((txn, &*line.group, &*line.partition)).or_insert_with(|| (nanos(line.t), line.outcome));
     }
     settled
 }
