@@ -2,9 +2,8 @@
 //!
 //! Not here: watching them (`watcher`).
 
-use crate::base::Instant;
-use crate::check::Event;
 use crate::check::RecordName;
+use crate::check::Recorder;
 use crate::check::event::Source;
 use crate::client::TopicPartition;
 use crate::server::Onlooker;
@@ -15,19 +14,12 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-/// What a process has done, and how many events of the cluster's journal came before: at one virtual instant much happens,
-/// and time alone does not say in which order.
-pub(super) type Noted = (u64, Event);
-
 /// What all processes of a run have done so far.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    started: tokio::time::Instant,
     cluster: Onlooker,
-    events: Mutex<Vec<Noted>>,
+    recorder: Recorder,
     unsettled: Mutex<Unsettled>,
-    /// Records to which the application has given names.
-    names: Mutex<BTreeMap<Vec<u8>, RecordName>>,
 }
 
 /// What is to become of every record of a topic.
@@ -89,50 +81,18 @@ impl Unsettled {
 }
 
 impl Ledger {
-    pub(super) fn new(started: tokio::time::Instant, cluster: Onlooker) -> Arc<Self> {
-        let (events, unsettled, names) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { started, cluster, events, unsettled, names })
+    pub(super) fn new(recorder: Recorder, cluster: Onlooker) -> Arc<Self> {
+        Arc::new(Self { cluster, recorder, unsettled: Mutex::default() })
+    }
+
+    /// Who writes down what processes do.
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// From where to where a partition's log reaches, if it has a leader.
     pub(super) fn bounds(&self, partition: &TopicPartition) -> Option<(i64, i64)> {
         self.cluster.log_bounds(partition.topic.as_str(), partition.partition.0)
-    }
-
-    /// The time since the cluster's start.
-    pub(super) fn now(&self) -> Instant {
-        Instant::after_start(self.started.elapsed())
-    }
-
-    /// Notes an event, and gives its place.
-    pub(super) fn note(&self, event: Event) -> usize {
-        let before = self.cluster.events();
-        let mut events = self.lock();
-        events.push((before, event));
-        events.len() - 1
-    }
-
-    /// Changes an event.
-    pub(super) fn amend(&self, place: usize, change: impl FnOnce(&mut Event)) {
-        if let Some((_, event)) = self.lock().get_mut(place) {
-            change(event);
-        }
-    }
-
-    /// The record that has this name.
-    pub(super) fn named(&self, name: &[u8]) -> Option<RecordName> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
-
-    /// Gives a record a name, unless another one has it.
-    pub(super) fn name(&self, name: &[u8], id: &RecordName) {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.entry(name.to_vec()).or_insert_with(|| id.clone());
-    }
-
-    /// Takes all that was noted.
-    pub(super) fn take(&self) -> Vec<Noted> {
-        std::mem::take(&mut *self.lock())
     }
 
     /// How many sends of living processes have no outcome yet.
@@ -219,9 +179,5 @@ impl Ledger {
 
     fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Noted>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
