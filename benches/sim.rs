@@ -22,6 +22,7 @@ use rehearsal::broker::Engine;
 use rehearsal::broker::EngineConfig;
 use rehearsal::broker::Input;
 use rehearsal::broker::Release;
+use rehearsal::check::History;
 use rehearsal::check::Recorder;
 use rehearsal::check::Setup;
 use rehearsal::client::Client;
@@ -48,7 +49,7 @@ const RUN: Duration = Duration::from_secs(60);
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let rows: [(&str, fn()); 7] = [
+    let rows: [(&str, fn()); 8] = [
         ("run", runs),
         ("checked", checked_runs),
         ("idle", idle),
@@ -56,6 +57,7 @@ fn main() {
         ("members", idle_members),
         ("events", events),
         ("recorder", recorder),
+        ("history", history),
     ];
     for (name, row) in rows {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
@@ -259,6 +261,29 @@ fn recorder() {
         drop(recorder);
     }
     println!("recorder: {ns:.0} ns for a record sent or read, {bytes:.0} B for one sent and read");
+}
+
+/// What a history takes of memory that was read from a file: a record sent, read and processed, with a hash of its content.
+fn history() {
+    const COUNT: u32 = 200_000;
+    let before = resident_bytes();
+    let mut builder = History::builder();
+    for n in 0..COUNT {
+        let (id, hash) = (format!("p#{n}"), u64::from(n) << 32);
+        let end = format!(r#""t":{n},"result":"ok""#);
+        for line in [
+            format!(r#"{{"event":"send","t":{n},"id":"{id}","to":"t-0","hash":{hash},"end":{{{end},"offset":{n}}}}}"#),
+            format!(
+                r#"{{"event":"poll","t":{n},"process":"c","end":{{{end},"records":{{"t-0":[[{n},"{id}",{hash}]]}}}}}}"#
+            ),
+            format!(r#"{{"event":"processed","t":{n},"process":"c","group":"g","id":"{id}"}}"#),
+        ] {
+            builder.push(serde_json::from_str(&line).expect("an event")).expect("what can be");
+        }
+    }
+    let bytes = (resident_bytes() - before) / f64::from(COUNT);
+    println!("history: {bytes:.0} B for a record sent, read alone and processed");
+    drop(builder);
 }
 
 /// Does it again and again for some seconds of CPU, three times, and prints the best and the middle.

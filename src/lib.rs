@@ -42,6 +42,7 @@
 //! | [`journal`] | what happened, as data; [`Cluster::expect`] says what has to |
 //! | `sim` (feature `sim`) | an application's processes, a cluster, faults and the checker in virtual time, from one seed |
 //! | `check` (feature `check`) | histories and the checker: what was lost, doubled, reordered or seen too early, with its witness |
+//! | `recording` (feature `check`) | the history of what our client did, against any cluster, a real Kafka included |
 //! | `tap` (feature `check`) | the history of what any client did, from the cluster's journal alone |
 //! | `strategy` (feature `proptest`) | strategies for property tests; a plan of faults shrinks to few of them |
 //! | `report` (feature `check`) | what a check found: one page of HTML, text, a diagram; the guide's chapter `reports` explains it |
@@ -73,6 +74,8 @@ pub mod journal;
 pub mod log;
 pub mod metadata;
 pub mod net;
+#[cfg(feature = "check")]
+pub mod recording;
 #[cfg(feature = "check")]
 pub mod report;
 pub mod server;

@@ -30,11 +30,12 @@ const LAYERS: &[(&str, &str)] = &[
     ("broker", "base wire config log metadata coordinator security quota fault journal"),
     ("client", "base wire config net"),
     ("server", "base wire config net fault journal broker"),
+    ("recording", "base check client"),
     ("streams", "base config client"),
     ("gateway", "base net server client"),
     ("strategy", "base wire fault check"),
     ("tap", "base wire log journal check broker server"),
-    ("sim", "base wire config net log fault journal check report broker client server tap"),
+    ("sim", "base wire config net log fault journal check report broker client server recording tap"),
     ("control", "base wire net journal server"),
     (
         "cli",

@@ -1,5 +1,6 @@
 //! Names as text, and the small numbers that stand for them in tables.
 
+use crate::base::fnv::Fnv;
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
@@ -34,6 +35,27 @@ impl RecordName {
     pub fn new(producer: impl Into<String>, seq: u64) -> Self {
         Self { producer: producer.into(), seq }
     }
+
+    /// The name that a record carries, from the value of its header [`HEADER`](super::HEADER).
+    ///
+    /// ```
+    /// use rehearsal::check::RecordName;
+    /// assert_eq!(RecordName::from_header(b"billing.2#51"), Some(RecordName::new("billing.2", 51)));
+    /// assert_eq!(RecordName::from_header(b"of somebody else"), None);
+    /// ```
+    pub fn from_header(value: &[u8]) -> Option<Self> {
+        std::str::from_utf8(value).ok()?.parse().ok()
+    }
+}
+
+/// FNV-1a over a record's key and value, each with its length; a missing one is not an empty one.
+pub(crate) fn hash(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+    let mut hash = Fnv::default();
+    for part in [key, value] {
+        hash.number(part.map_or(u64::MAX, |part| part.len() as u64));
+        hash.write(part.unwrap_or_default());
+    }
+    hash.finish()
 }
 
 impl fmt::Display for RecordName {

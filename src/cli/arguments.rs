@@ -156,6 +156,10 @@ pub(super) struct Check {
     #[arg(long)]
     pub(super) first: bool,
 
+    /// Take a file whose end is missing, as its writer left it when it died, up to its last whole line
+    #[arg(long)]
+    pub(super) accept_cut: bool,
+
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

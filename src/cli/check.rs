@@ -29,7 +29,7 @@ const UNDECIDED: u8 = 3;
 /// Checks the file, and ends with the code that says how that went.
 pub(super) fn run(check: &Check) -> Result<ExitCode, Box<dyn Error>> {
     let mut progress = Progress::new();
-    let history = match read(&check.history, &mut progress) {
+    let history = match read(check, &mut progress) {
         Ok(history) => history,
         Err(error) => {
             progress.clear();
@@ -87,56 +87,17 @@ fn events(out: &mut impl io::Write, history: &History, report: &Report) -> Resul
     Ok(())
 }
 
-fn read(path: &Path, progress: &mut Progress) -> Result<History, Box<dyn Error>> {
+fn read(check: &Check, progress: &mut Progress) -> Result<History, Box<dyn Error>> {
+    let path = check.history.as_path();
     if path.as_os_str() == "-" {
-        return Ok(lines(io::stdin().lock(), 0, progress)?);
+        return Ok(lines(io::stdin().lock(), 0, check.accept_cut, progress)?);
     }
     let file = File::open(path)?;
     let size = file.metadata()?.len();
-    Ok(lines(BufReader::with_capacity(1 << 20, file), size, progress)?)
+    Ok(lines(BufReader::with_capacity(1 << 20, file), size, check.accept_cut, progress)?)
 }
 
-fn lines(mut source: impl BufRead, size: u64, progress: &mut Progress) -> Result<History, HistoryOrIo> {
-    let mut reader = Reader::new();
-    let (mut line, mut done) = (String::new(), 0_u64);
-    loop {
-        line.clear();
-        let read = source.read_line(&mut line)?;
-        if read == 0 {
-            return Ok(reader.finish()?);
-        }
-        reader.line(&line)?;
-        done += read as u64;
-        progress.show("reading", done, size);
-    }
+fn lines(source: impl BufRead, size: u64, accept_cut: bool, progress: &mut Progress) -> Result<History, HistoryError> {
+    let reader = if accept_cut { Reader::new().accept_cut() } else { Reader::new() };
+    reader.read(source, &mut |done| progress.show("reading", done, size))
 }
-
-/// Reading fails, or what was read is no history.
-#[derive(Debug)]
-enum HistoryOrIo {
-    History(HistoryError),
-    Io(io::Error),
-}
-
-impl From<HistoryError> for HistoryOrIo {
-    fn from(error: HistoryError) -> Self {
-        Self::History(error)
-    }
-}
-
-impl From<io::Error> for HistoryOrIo {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl std::fmt::Display for HistoryOrIo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::History(error) => error.fmt(f),
-            Self::Io(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Error for HistoryOrIo {}

@@ -13,7 +13,7 @@ use super::group::Group;
 use super::inspect;
 use super::inspect::Inspected;
 use super::links::Links;
-#[cfg(feature = "sim")]
+#[cfg(feature = "check")]
 use super::onlooker::Onlooker;
 use super::partition::Partition;
 use super::record::Record;
@@ -324,7 +324,7 @@ impl Cluster {
     }
 
     /// Somebody who looks into the cluster while processes run.
-    #[cfg(feature = "sim")]
+    #[cfg(feature = "check")]
     pub(crate) fn onlooker(&self) -> Onlooker {
         Onlooker::new(Arc::clone(&self.shell))
     }

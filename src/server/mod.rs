@@ -18,7 +18,7 @@ mod faults;
 mod group;
 mod inspect;
 mod links;
-#[cfg(feature = "sim")]
+#[cfg(feature = "check")]
 mod onlooker;
 mod partition;
 mod plans;

@@ -1,8 +1,9 @@
-//! What a simulation looks up in a running cluster while its processes run.
+//! What somebody looks up in a running cluster who notes what goes on beside it.
 //!
 //! Not here: what tests look at (`cluster`).
 
 use super::shell::Shell;
+use crate::base::Instant;
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,7 +22,13 @@ impl Onlooker {
         self.shell.look(|engine, _| engine.journal().next_sequence())
     }
 
+    /// What time it is in the cluster.
+    pub(crate) fn now(&self) -> Instant {
+        self.shell.look(|_, now| now)
+    }
+
     /// From where to where the leader of a partition has a log.
+    #[cfg(feature = "sim")]
     pub(crate) fn log_bounds(&self, topic: &str, partition: i32) -> Option<(i64, i64)> {
         self.shell.look(|engine, _| {
             let mut logs = engine.partition_logs();

@@ -5,6 +5,7 @@
 use crate::base::Instant;
 use crate::check::Event;
 use crate::check::RecordName;
+use crate::check::Recorder;
 use crate::check::event::Source;
 use crate::client::TopicPartition;
 use crate::server::Onlooker;
@@ -15,19 +16,12 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-/// What a process has done, and how many events of the cluster's journal came before: at one virtual instant much happens,
-/// and time alone does not say in which order.
-pub(super) type Noted = (u64, Event);
-
 /// What all processes of a run have done so far.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    started: tokio::time::Instant,
     cluster: Onlooker,
-    events: Mutex<Vec<Noted>>,
+    recorder: Recorder,
     unsettled: Mutex<Unsettled>,
-    /// Records to which the application has given names.
-    names: Mutex<BTreeMap<Vec<u8>, RecordName>>,
 }
 
 /// What is to become of every record of a topic.
@@ -67,8 +61,11 @@ struct Unsettled {
     /// Of what something was made before it was acknowledged.
     copied: BTreeSet<Source>,
     /// Who takes a partition for theirs, by group and partition: somebody may not have heard yet that it no longer is.
-    owners: BTreeMap<(String, String), BTreeSet<String>>,
+    owners: BTreeMap<(String, TopicPartition), BTreeSet<Member>>,
 }
+
+/// A consumer: its process, and its number there.
+type Member = (String, u64);
 
 /// The records of a topic with regard to a fate.
 #[derive(Debug, Default)]
@@ -88,90 +85,21 @@ impl Unsettled {
         }
         self.fates.get_mut(topic).expect("it was just put there")
     }
-
-    fn note_owners(&mut self, event: &Event) {
-        match event {
-            Event::Assigned(line) => {
-                for (group, partition) in
-                    line.group.iter().flat_map(|group| line.partitions.keys().map(move |p| (group, p)))
-                {
-                    self.owners.entry((group.clone(), partition.clone())).or_default().insert(line.process.clone());
-                }
-            }
-            Event::Released(line) => {
-                for (group, partition) in
-                    line.group.iter().flat_map(|group| line.partitions.iter().map(move |p| (group, p)))
-                {
-                    if let Some(owners) = self.owners.get_mut(&(group.clone(), partition.clone())) {
-                        owners.remove(&line.process);
-                    }
-                }
-            }
-            event => {
-                if let Some(process) = crashed(event) {
-                    self.owners.values_mut().for_each(|owners| {
-                        owners.remove(process);
-                    });
-                }
-            }
-        }
-    }
-}
-
-/// Who has crashed, if that is what happened.
-fn crashed(event: &Event) -> Option<&str> {
-    match event {
-        Event::Crashed(line) => Some(&line.process),
-        _ => None,
-    }
 }
 
 impl Ledger {
-    pub(super) fn new(started: tokio::time::Instant, cluster: Onlooker) -> Arc<Self> {
-        let (events, unsettled, names) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { started, cluster, events, unsettled, names })
+    pub(super) fn new(recorder: Recorder, cluster: Onlooker) -> Arc<Self> {
+        Arc::new(Self { cluster, recorder, unsettled: Mutex::default() })
+    }
+
+    /// Who writes down what processes do.
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// From where to where a partition's log reaches, if it has a leader.
     pub(super) fn bounds(&self, partition: &TopicPartition) -> Option<(i64, i64)> {
         self.cluster.log_bounds(partition.topic.as_str(), partition.partition.0)
-    }
-
-    /// The time since the cluster's start.
-    pub(super) fn now(&self) -> Instant {
-        Instant::after_start(self.started.elapsed())
-    }
-
-    /// Notes an event, and gives its place.
-    pub(super) fn note(&self, event: Event) -> usize {
-        let before = self.cluster.events();
-        self.unsettled().note_owners(&event);
-        let mut events = self.lock();
-        events.push((before, event));
-        events.len() - 1
-    }
-
-    /// Changes an event.
-    pub(super) fn amend(&self, place: usize, change: impl FnOnce(&mut Event)) {
-        if let Some((_, event)) = self.lock().get_mut(place) {
-            change(event);
-        }
-    }
-
-    /// The record that has this name.
-    pub(super) fn named(&self, name: &[u8]) -> Option<RecordName> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
-
-    /// Gives a record a name, unless another one has it.
-    pub(super) fn name(&self, name: &[u8], id: &RecordName) {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.entry(name.to_vec()).or_insert_with(|| id.clone());
-    }
-
-    /// Takes all that was noted.
-    pub(super) fn take(&self) -> Vec<Noted> {
-        std::mem::take(&mut *self.lock())
     }
 
     /// How many sends of living processes have no outcome yet.
@@ -187,18 +115,48 @@ impl Ledger {
         self.unsettled().pending -= count;
     }
 
+    /// A member takes these partitions for its own.
+    pub(super) fn owned(&self, group: &str, partitions: &[TopicPartition], member: &Member) {
+        let mut unsettled = self.unsettled();
+        for partition in partitions {
+            let owners = unsettled.owners.entry((group.to_owned(), partition.clone())).or_default();
+            owners.insert(member.clone());
+        }
+    }
+
+    /// A member no longer takes these partitions for its own.
+    pub(super) fn released(&self, group: &str, partitions: &[TopicPartition], member: &Member) {
+        let mut unsettled = self.unsettled();
+        for partition in partitions {
+            if let Some(owners) = unsettled.owners.get_mut(&(group.to_owned(), partition.clone())) {
+                owners.remove(member);
+            }
+        }
+    }
+
+    /// A process is no more, and with it so many sends without an outcome.
+    pub(super) fn crashed(&self, process: &str, pending: usize) {
+        self.forget_pending(pending);
+        self.unsettled().owners.values_mut().for_each(|owners| owners.retain(|(owner, _)| owner != process));
+    }
+
     /// What was begun by `long_ago` and has no outcome, in words.
     pub(super) fn overdue(&self, long_ago: Instant) -> Vec<String> {
-        let events = self.lock();
-        let crashed: BTreeSet<&str> = events.iter().filter_map(|(_, event)| crashed(event)).collect();
-        let begun = events.iter().map(|(_, event)| event).filter(|event| event.t().is_some_and(|t| t <= long_ago));
-        let open = begun.filter_map(|event| match event {
-            Event::Commit(line) if line.end.is_none() => Some((&*line.process, "commit")),
-            Event::EndTxn(line) if line.end.is_none() => Some((&*line.process, "end of a transaction")),
-            _ => None,
-        });
-        let open = open.filter(|(process, _)| !crashed.contains(process));
-        open.map(|(process, what)| format!("a {what} of {process} has no answer")).collect()
+        self.recorder.look(|events| {
+            let crashed = events.iter().filter_map(|(_, event)| match event {
+                Event::Crashed(line) => Some(&*line.process),
+                _ => None,
+            });
+            let crashed: BTreeSet<&str> = crashed.collect();
+            let begun = events.iter().map(|(_, event)| event).filter(|event| event.t().is_some_and(|t| t <= long_ago));
+            let open = begun.filter_map(|event| match event {
+                Event::Commit(line) if line.end.is_none() => Some((&*line.process, "commit")),
+                Event::EndTxn(line) if line.end.is_none() => Some((&*line.process, "end of a transaction")),
+                _ => None,
+            });
+            let open = open.filter(|(process, _)| !crashed.contains(process));
+            open.map(|(process, what)| format!("a {what} of {process} has no answer")).collect()
+        })
     }
 
     /// What acknowledged records and partitions wait for, in words.
@@ -207,7 +165,8 @@ impl Ledger {
         let mut waiting = Vec::new();
         for ((_, partition), owners) in &unsettled.owners {
             if owners.len() > 1 {
-                let owners: Vec<&str> = owners.iter().map(String::as_str).collect();
+                let owners: Vec<String> =
+                    owners.iter().map(|(process, number)| format!("{process}/c{number}")).collect();
                 waiting.push(format!("{} each take {partition} for theirs", owners.join(" and ")));
             }
         }
@@ -278,9 +237,5 @@ impl Ledger {
 
     fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Noted>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -51,7 +51,7 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
     if let Some(healed) = course.healed {
         tokio::time::sleep_until(healed.min(course.deadline)).await;
         system.heal();
-        healed_at = Some(system.ledger().now());
+        healed_at = Some(system.ledger().recorder().now());
     }
     let mut bound = course.healed.map_or(course.deadline, |healed| (healed + course.converge).min(course.deadline));
     let mut pause = LOOK_AFTER_MIN;
@@ -87,7 +87,7 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
     let is_busy = system.is_busy().await;
     if !is_busy {
         // Whoever is busy goes on with it all the same.
-        system.ledger().note(Event::Stopping(Stopping { t: system.ledger().now() }));
+        system.ledger().recorder().mark(|t| Event::Stopping(Stopping { t }));
     }
     if course.healed.is_some() {
         if result.within.is_none() && !is_busy {

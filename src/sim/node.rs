@@ -3,19 +3,14 @@
 use super::ledger::Fate;
 use super::ledger::Ledger;
 use super::stop::Stop;
-use super::watcher::NAME_HEADER;
-use super::watcher::SOURCE_HEADER;
 use super::watcher::Watcher;
 use crate::base::Rng;
 use crate::base::Seed;
-use crate::check::Event;
-use crate::check::HEADER;
-use crate::check::event::Processed;
 use crate::client::Client;
 use crate::client::ConsumerRecord;
 use crate::client::ProducerRecord;
 use crate::net::Endpoint;
-use crate::tap::name_of as id_of;
+use crate::recording;
 use std::sync::Arc;
 
 /// What an application ends with when it fails.
@@ -69,15 +64,7 @@ impl Node {
 
     /// Says that a record was processed for a group: without it nobody can know whether the group lost or doubled any.
     pub fn processed(&self, group: &str, record: &ConsumerRecord) {
-        let id = record.headers.iter().find(|header| header.key == HEADER);
-        let Some(id) = id.and_then(|header| id_of(header.value.as_deref()?)) else { return };
-        if self.inner.watcher.is_dead() {
-            return;
-        }
-        self.inner.ledger.settle(Fate::Processed, record.topic.as_str(), &id);
-        let t = self.inner.ledger.now();
-        let (process, group) = (self.name(), group.to_owned());
-        self.inner.ledger.note(Event::Processed(Processed { t, process, group, id }));
+        self.inner.watcher.processed(group, record);
     }
 
     /// Waits until the run is over: nothing is broken any more, and everybody else has ended or waits for this too.
@@ -119,14 +106,14 @@ impl Node {
     /// Marks a record as made from another one, so that the checker knows whether each input has its outputs: by the
     /// header `kf-src`.
     pub fn made_from(&self, output: ProducerRecord, input: &ConsumerRecord) -> ProducerRecord {
-        output.header(SOURCE_HEADER, format!("{}-{}@{}", input.topic, input.partition, input.offset))
+        recording::made_from(output, input)
     }
 
     /// Names a record that the application may send again, with another producer or in another life: by the header
     /// `kf-name`. To the checker, all sends of one name are attempts at the same send, and it is there once or it is
     /// a duplicate.
     pub fn named(&self, record: ProducerRecord, name: impl Into<String>) -> ProducerRecord {
-        record.header(NAME_HEADER, name.into())
+        recording::named(record, name)
     }
 
     /// Says that this process reads a topic: what is acknowledged there is to reach somebody before the run is over.

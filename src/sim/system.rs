@@ -12,7 +12,7 @@ use super::run::Run;
 use super::stop::Stop;
 use crate::base::Seed;
 use crate::check::Event;
-use crate::check::History;
+use crate::check::Recorder;
 use crate::check::Setup;
 use crate::check::event;
 use crate::client::ClientBuilder;
@@ -50,7 +50,11 @@ pub(super) struct SystemInner {
 
 impl System {
     pub(super) fn new(cluster: Cluster, seed: Seed, app: App, configure: Option<Configure>, started: Instant) -> Self {
-        let (ledger, stop) = (Ledger::new(started, cluster.onlooker()), Arc::default());
+        // At one virtual instant much happens, and time alone does not say in which order.
+        let onlooker = cluster.onlooker();
+        let clock = move || crate::base::Instant::after_start(started.elapsed());
+        let recorder = Recorder::beside(Setup::default(), clock, move || onlooker.events());
+        let (ledger, stop) = (Ledger::new(recorder, cluster.onlooker()), Arc::default());
         let (processes, nemesis) = (RefCell::default(), RefCell::default());
         Self { inner: Rc::new(SystemInner { cluster, seed, app, configure, ledger, stop, processes, nemesis }) }
     }
@@ -114,7 +118,7 @@ impl System {
         let (journal, version) = cluster.look(|engine, _| (engine.journal().clone(), engine.transaction_version()));
         let topics = tap::Incarnations::last(&journal);
         let logs = cluster.look(|engine, _| tap::final_logs(engine, &topics, &|_, _, record| tap::id_of(record)));
-        let mut events = ledger.take();
+        let mut events = ledger.recorder().take();
         tap::tell_topics_apart(&journal, &mut events);
         let changes = tap::changes(&journal, version, events.iter().map(|(_, event)| event), &logs);
         events.extend(changes);
@@ -122,14 +126,10 @@ impl System {
         if let Some(after) = healed {
             events.push((last, Event::Healed(event::Healed { t: crate::base::Instant::after_start(after) })));
         }
-        events.push((last, Event::Ended(event::Ended { t: ledger.now() })));
-        // Stable: what a process has done comes before the event of the journal that came next.
-        events.sort_by_key(|(place, event)| (event.t(), *place));
-        let events = events.into_iter().map(|(_, event)| event);
+        events.push((last, Event::Ended(event::Ended { t: ledger.recorder().now() })));
         // The simulated brokers have no eligible leader replicas, whatever is said of them.
         let setup = Setup { eligible_leader_replicas: false, ..setup };
-        let all = [Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs);
-        let history = History::from_events(all).map_err(Error::History)?;
+        let history = tap::in_order(setup, events, logs).map_err(Error::History)?;
         let report = history.check();
         Ok(Run {
             seed: *seed,

@@ -56,7 +56,6 @@ impl Incarnations {
     }
 
     /// What a partition of this name is called now: `orders#2-0` of `orders-0`.
-    #[cfg(feature = "sim")]
     pub(super) fn of_partition(&self, partition: &str) -> String {
         match partition.rsplit_once('-') {
             Some((topic, index)) => format!("{}-{index}", self.of_name(topic)),

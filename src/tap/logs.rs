@@ -3,7 +3,6 @@
 //! Not here: what became of it while it ran (`trace`), and what clients saw (`wire`).
 
 use super::Incarnations;
-use super::name_of;
 use crate::base::Offset;
 use crate::broker::Engine;
 use crate::check::Event;
@@ -24,7 +23,7 @@ type Names<'a> = dyn Fn(&str, &Batch, &Record) -> Option<RecordName> + 'a;
 /// The id that a record carries.
 pub(crate) fn id_of(record: &Record) -> Option<RecordName> {
     let id = record.headers.iter().find(|header| header.key == HEADER)?;
-    name_of(id.value.as_deref()?)
+    RecordName::from_header(id.value.as_deref()?)
 }
 
 /// The logs of all topics, Kafka's own left out: first the leader's, which counts, then every replica's.

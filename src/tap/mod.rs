@@ -14,7 +14,9 @@
 //!
 //! A topic that is deleted and created anew is another topic; histories call the second one `orders#2`.
 //!
-//! Not here: judging (`check`), and recording within a client (`sim`).
+//! What clients say of themselves can be added: [`recorded`] brings both together.
+//!
+//! Not here: judging (`check`), and recording within a client (`recording`).
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,21 +35,19 @@
 //! # Ok(()) }
 //! ```
 
-mod ids;
 mod incarnations;
 mod logs;
 mod names;
-#[cfg(feature = "sim")]
+mod recorded;
 mod renaming;
 mod trace;
 mod wire;
 
-pub(crate) use ids::hash;
-pub(crate) use ids::name_of;
 pub(crate) use incarnations::Incarnations;
 pub(crate) use logs::final_logs;
 pub(crate) use logs::id_of;
-#[cfg(feature = "sim")]
+pub use recorded::recorded;
+pub use recorded::recorder;
 pub(crate) use renaming::tell_topics_apart;
 pub(crate) use trace::changes;
 #[cfg(feature = "sim")]
@@ -73,8 +73,16 @@ pub fn history(cluster: &Cluster, setup: Setup) -> Result<History, HistoryError>
     let topics = Incarnations::last(&journal);
     let find = |place: &str, batch: &_, record: &_| names.find(place, batch, record);
     let logs = cluster.look(|engine, _| final_logs(engine, &topics, &find));
-    let changes = changes(&journal, version, &events, &logs);
-    events.extend(changes.into_iter().map(|(_, event)| event));
-    events.sort_by_key(Event::t);
+    let changes = changes(&journal, version, events.iter().map(|(_, event)| event), &logs);
+    events.extend(changes);
+    in_order(setup, events, logs)
+}
+
+/// A history of events that know their places in the journal: at one moment much happens, and time alone does not say in
+/// which order.
+pub(crate) fn in_order(setup: Setup, mut events: Vec<(u64, Event)>, logs: Vec<Event>) -> Result<History, HistoryError> {
+    // Stable: what a client has done comes before what the cluster makes of it.
+    events.sort_by_key(|(place, event)| (event.t(), *place));
+    let events = events.into_iter().map(|(_, event)| event);
     History::from_events([Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs))
 }

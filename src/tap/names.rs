@@ -2,10 +2,10 @@
 //!
 //! Not here: what became of them.
 
-use super::hash;
 use super::id_of;
 use crate::base::Timestamp;
 use crate::check::RecordName;
+use crate::check::hash;
 use crate::wire::batch::Batch;
 use crate::wire::batch::Record;
 use std::collections::BTreeMap;
@@ -87,6 +87,13 @@ impl Names {
     pub(super) fn placed(&mut self, partition: &str, offset: i64, content: u64, name: &RecordName) {
         let here = self.places.entry((partition.to_owned(), offset)).or_default();
         here.push((content, name.clone()));
+    }
+
+    /// The name of a record that somebody was given who knows of it only where it was, and perhaps what is in it.
+    pub(super) fn given(&self, partition: &str, offset: i64, content: Option<u64>) -> Option<&RecordName> {
+        let here = self.places.get(&(partition.to_owned(), offset))?;
+        let is_it = |(known, _): &&(u64, RecordName)| content.is_none_or(|content| content == *known);
+        here.iter().rev().find(is_it).map(|(_, name)| name)
     }
 
     /// The name of a record that is in a log.

@@ -3,7 +3,6 @@
 //! Not here: which record is which (`names`), and what the cluster knows beyond that (`trace`).
 
 use super::Incarnations;
-use super::hash;
 use super::names::Names;
 use crate::base::ConnectionId;
 use crate::base::ErrorCode;
@@ -19,6 +18,7 @@ use crate::check::event::Answer;
 use crate::check::event::Delivered;
 use crate::check::event::End;
 use crate::check::event::Isolation;
+use crate::check::hash;
 use crate::journal::Detail;
 use crate::journal::Event;
 use crate::journal::Journal;
@@ -40,11 +40,12 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// What the clients of a journal did, in the order of time, and what their records are called.
-pub(super) fn operations(journal: &Journal) -> (Vec<Checked>, Names) {
+/// What the clients of a journal did, in order, each with the number of the entry with which it began; and what their
+/// records are called.
+pub(super) fn operations(journal: &Journal) -> (Vec<(u64, Checked)>, Names) {
     let mut wire = Wire::default();
     for entry in journal.entries() {
-        wire.t = entry.at;
+        (wire.t, wire.sequence) = (entry.at, entry.sequence);
         wire.take(entry.sequence, &entry.event);
     }
     wire.finish()
@@ -53,6 +54,7 @@ pub(super) fn operations(journal: &Journal) -> (Vec<Checked>, Names) {
 #[derive(Default)]
 struct Wire {
     t: Instant,
+    sequence: u64,
     names: Names,
     topics: Incarnations,
     /// Requests without an answer, by the journal's number.
@@ -61,8 +63,8 @@ struct Wire {
     decided: BTreeMap<u64, Response>,
     /// Requests whose answer was damaged on its way.
     damaged: BTreeSet<u64>,
-    sends: BTreeMap<RecordName, Vec<event::Send>>,
-    events: Vec<Checked>,
+    sends: BTreeMap<RecordName, Vec<(u64, event::Send)>>,
+    events: Vec<(u64, Checked)>,
     /// Where each connection reads: partition, where its next fetch should begin.
     positions: BTreeMap<(ConnectionId, String), Position>,
     transactions: BTreeMap<String, Transaction>,
@@ -75,6 +77,7 @@ struct Wire {
 /// A request under way.
 struct Asked {
     t: Instant,
+    sequence: u64,
     connection: ConnectionId,
     process: String,
     client: String,
@@ -171,7 +174,7 @@ impl Wire {
         let client = entry.header.client_id.as_deref().unwrap_or_default().to_owned();
         let process = format!("{client}/{}", entry.connection);
         let (t, connection) = (self.t, entry.connection);
-        let mut asked = Asked { t, connection, process, client, request, sent: Vec::new(), txn: None };
+        let mut asked = Asked { t, sequence, connection, process, client, request, sent: Vec::new(), txn: None };
         match &asked.request {
             Request::Produce(produce) => {
                 asked.txn = produce.transactional_id.as_deref().map(|id| self.transaction(id));
@@ -256,19 +259,12 @@ impl Wire {
                         let content = hash(record.key.as_deref(), record.value.as_deref());
                         rows.push((name.clone(), content));
                         let is_transactional = batch.header.is_transactional();
-                        self.sends.entry(name.clone()).or_default().push(event::Send {
-                            t: self.t,
-                            op: None,
-                            process: None,
-                            id: name,
-                            to: partition.clone(),
-                            key: record.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned()),
-                            hash: Some(content),
-                            txn: txn.filter(|_| is_transactional).map(str::to_owned),
-                            source: None,
-                            acks0: produce.acks == 0,
-                            end: None,
-                        });
+                        let key = record.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned());
+                        let txn = txn.filter(|_| is_transactional).map(str::to_owned);
+                        let (hash, acks0) = (Some(content), produce.acks == 0);
+                        let send = event::Send::new(self.t, name.clone(), &*partition);
+                        let send = event::Send { key, hash, txn, acks0, ..send };
+                        self.sends.entry(name).or_default().push((self.sequence, send));
                     }
                 }
                 sent.push((partition, rows));
@@ -372,14 +368,9 @@ impl Wire {
                 let end_of = self.end(Operation::EndTxn, code);
                 let (process, commit) = (self.actor(&asked.process, &end_of), end.committed);
                 let t = asked.t;
-                self.events.push(Checked::EndTxn(event::EndTxn {
-                    t,
-                    op: None,
-                    process,
-                    txn,
-                    commit,
-                    end: Some(end_of),
-                }));
+                let end = Some(end_of);
+                let end = event::EndTxn { t, op: None, process, txn, commit, end };
+                self.events.push((asked.sequence, Checked::EndTxn(end)));
             }
             Request::SyncGroup(sync) => {
                 let Some(Response::SyncGroup(response)) =
@@ -448,8 +439,9 @@ impl Wire {
                 let process = self.actor(&asked.process, &end);
                 let attempts = self.sends.entry(name.clone()).or_default();
                 // Attempts of one request began with it.
-                let attempt = attempts.iter_mut().find(|attempt| attempt.t == asked.t && attempt.end.is_none());
-                if let Some(attempt) = attempt {
+                let is_of =
+                    |(begun, attempt): &&mut (u64, event::Send)| *begun == asked.sequence && attempt.end.is_none();
+                if let Some((_, attempt)) = attempts.iter_mut().find(is_of) {
                     (attempt.process, attempt.end) = (Some(process), Some(end));
                 }
             }
@@ -466,7 +458,7 @@ impl Wire {
     ) {
         let end = self.end(Operation::Commit, code);
         let process = self.actor(&asked.process, &end);
-        self.events.push(Checked::Commit(event::Commit {
+        let commit = event::Commit {
             t: asked.t,
             op: None,
             process,
@@ -475,7 +467,8 @@ impl Wire {
             generation: (generation >= 0).then_some(generation.into()),
             offsets: offsets.into_iter().filter(|(_, offset)| *offset >= 0).collect(),
             end: Some(end),
-        }));
+        };
+        self.events.push((asked.sequence, Checked::Commit(commit)));
     }
 
     fn fetched(&mut self, asked: &Asked, fetch: &FetchRequest, response: &FetchResponse) {
@@ -494,7 +487,8 @@ impl Wire {
                 let from = position.fetch_offset;
                 if position.next != Some(from) {
                     let (t, process, partition) = (asked.t, asked.process.clone(), partition.clone());
-                    self.events.push(Checked::Seek(event::Seek { t, process, partition, offset: from }));
+                    let seek = event::Seek { t, process, partition, offset: from };
+                    self.events.push((asked.sequence, Checked::Seek(seek)));
                 }
                 let mut aborted: Vec<(i64, i64)> = match &row.aborted_transactions {
                     Some(aborted) if is_committed => {
@@ -544,7 +538,8 @@ impl Wire {
         let (t, process) = (asked.t, asked.process.clone());
         let end = Some(End { t: self.t, result: Answer::Ok, records, ..End::default() });
         let (group, txn, isolation) = (None, None, Some(isolation));
-        self.events.push(Checked::Poll(event::Poll { t, op: None, process, group, txn, isolation, end }));
+        let poll = event::Poll { t, op: None, process, group, txn, isolation, end };
+        self.events.push((asked.sequence, Checked::Poll(poll)));
     }
 
     /// The member of a group at the other end of a connection.
@@ -561,30 +556,33 @@ impl Wire {
         let released: Vec<String> = owned.partitions.difference(&next).cloned().collect();
         if !released.is_empty() {
             let (process, group, partitions) = (process.clone(), group.clone(), released);
-            self.events.push(Checked::Released(event::Released { t, process, group, partitions }));
+            let released = event::Released { t, process, group, partitions };
+            self.events.push((self.sequence, Checked::Released(released)));
         }
         if !next.is_empty() {
             let partitions = next.iter().map(|partition| (partition.clone(), None)).collect();
             let generation = Some(owned.generation);
-            self.events.push(Checked::Assigned(event::Assigned { t, process, group, generation, partitions }));
+            let assigned = event::Assigned { t, process, group, generation, partitions };
+            self.events.push((self.sequence, Checked::Assigned(assigned)));
         }
         owned.partitions = next;
     }
 
-    fn finish(mut self) -> (Vec<Checked>, Names) {
+    fn finish(mut self) -> (Vec<(u64, Checked)>, Names) {
         // A producer's sends are told in the order of its program, also where a later one arrived first.
-        let mut latest: BTreeMap<String, Instant> = BTreeMap::new();
+        let mut latest: BTreeMap<String, (Instant, u64)> = BTreeMap::new();
         for (name, attempts) in self.sends.iter_mut().rev() {
-            let bound = latest.entry(name.producer.clone()).or_insert(Instant::FAR_FUTURE);
-            if let Some(first) = attempts.first_mut() {
-                first.t = first.t.min(*bound);
-                *bound = first.t;
+            let bound = latest.entry(name.producer.clone()).or_insert((Instant::FAR_FUTURE, u64::MAX));
+            if let Some((begun, first)) = attempts.first_mut() {
+                *bound = (first.t, *begun).min(*bound);
+                (first.t, *begun) = *bound;
             }
         }
-        let mut events: Vec<Checked> = self.sends.into_values().flatten().map(Checked::Send).collect();
+        let sends = self.sends.into_values().flatten();
+        let mut events: Vec<(u64, Checked)> = sends.map(|(begun, send)| (begun, Checked::Send(send))).collect();
         events.extend(self.events);
-        // Stable: a producer's sends of one moment stay in its order.
-        events.sort_by_key(Checked::t);
+        // Stable: a producer's sends of one request stay in its order.
+        events.sort_by_key(|(begun, event)| (event.t(), *begun));
         (events, self.names)
     }
 }

@@ -16,6 +16,7 @@ mod journal;
 mod mixed;
 mod peer;
 mod racks;
+mod recording;
 mod replication;
 mod scenarios_txn;
 mod tap;

@@ -46,6 +46,14 @@ pub struct Send {
     pub end: Option<End>,
 }
 
+impl Send {
+    /// A send of which no more is known than its record and its partition, and not its end.
+    pub fn new(t: Instant, id: RecordName, to: impl Into<String>) -> Self {
+        let (op, process, key, hash, txn, source, end) = (None, None, None, None, None, None, None);
+        Self { t, op, process, id, to: to.into(), key, hash, txn, source, acks0: false, end }
+    }
+}
+
 /// A poll of a consumer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,6 +152,20 @@ pub struct EndTxn {
 pub struct Done {
     /// The operation's number.
     pub op: u64,
+    /// Who did it, where that is not who began it: after an `info` nobody may go on, so one that does goes on by its name,
+    /// and what ended in doubt gets another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// Of a send: whether no answer was asked for, where that shows only in the end.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub acks0: bool,
     /// How it ended.
     pub end: End,
+}
+
+impl Done {
+    /// An end without more; whoever writes it down gives it its number.
+    pub(crate) const fn of(end: End) -> Self {
+        Self { op: 0, process: None, acks0: false, end }
+    }
 }

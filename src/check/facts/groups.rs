@@ -237,13 +237,8 @@ fn by_client(facts: &Facts<'_>, txn: u32, commit: &mut Commit) {
 
 pub(super) fn processed(history: &History) -> BTreeMap<u32, Vec<Mark>> {
     let mut processed: BTreeMap<u32, Vec<Mark>> = BTreeMap::new();
-    for (event, line) in &history.others {
-        let Event::Processed(line) = line else { continue };
-        let Some(group) = history.groups.find(&line.group) else { continue };
-        let producer = history.producers.find(&line.id.producer).and_then(|number| u16::try_from(number).ok());
-        let Some(producer) = producer else { continue };
-        let mark = Mark { id: Id::new(producer, line.id.seq), t: nanos(line.t), event: *event };
-        processed.entry(group).or_default().push(mark);
+    for row in &history.processed {
+        processed.entry(row.group).or_default().push(Mark { id: row.id, t: row.t, event: row.event });
     }
     processed
 }

@@ -7,6 +7,7 @@ use super::History;
 use super::HistoryError;
 use super::Mistake;
 use super::PollRow;
+use super::ProcessedRow;
 use super::Resend;
 use super::SendRow;
 use super::Status;
@@ -15,10 +16,13 @@ use super::rows::NEVER;
 use super::rows::NONE;
 use crate::base::Instant;
 use crate::check::event::Answer;
+use crate::check::event::Delivered;
+use crate::check::event::Done;
 use crate::check::event::End;
 use crate::check::event::Event;
 use crate::check::event::Log;
 use crate::check::event::Poll;
+use crate::check::event::Processed;
 use crate::check::event::Send;
 use crate::check::names::Id;
 use crate::check::names::RecordName;
@@ -253,10 +257,73 @@ impl HistoryBuilder {
         }
     }
 
-    /// Ends an operation.
-    pub(crate) fn finish(&mut self, pending: &Pending, end: End) -> Result<(), Mistake> {
-        self.advance(end.t)?;
-        self.end(pending, end)
+    /// Ends an operation; its number says nothing here.
+    pub(crate) fn finish(&mut self, pending: &Pending, done: Done) -> Result<(), Mistake> {
+        self.advance(done.end.t)?;
+        let mut pending = *pending;
+        if let Some(name) = done.process {
+            pending.process = self.process(&name)?;
+            self.hand_over(&pending, name)?;
+        }
+        if done.acks0 {
+            match pending.what {
+                What::Send(at) => self.history.statuses[at] = Status::Unasked,
+                What::Resend(at) => self.history.resends[at].status = Status::Unasked,
+                _ => return Err(Mistake::ForeignEnd("acks0")),
+            }
+        }
+        self.end(&pending, done.end)
+    }
+
+    /// Somebody else has done it than who is said to have begun it.
+    fn hand_over(&mut self, pending: &Pending, name: String) -> Result<(), Mistake> {
+        match pending.what {
+            What::Send(at) => self.history.send_processes.set(number(at, "sends")?, pending.process),
+            What::Resend(at) => self.history.resends[at].process = pending.process,
+            What::Poll(at) => self.history.polls[at].process = pending.process,
+            What::Other(at) => match &mut self.history.others[at].1 {
+                Event::Commit(line) => line.process = name,
+                Event::FetchOffsets(line) => line.process = name,
+                Event::EndTxn(line) => line.process = name,
+                _ => {}
+            },
+        }
+        Ok(())
+    }
+
+    /// Takes a poll that returned one record, and took no time.
+    pub(crate) fn take_delivery(
+        &mut self,
+        t: Instant,
+        process: &str,
+        group: Option<&str>,
+        partition: &str,
+        record: &Delivered,
+    ) -> Result<(), Mistake> {
+        self.pushed += 1;
+        self.advance(t)?;
+        let event = self.next_event()?;
+        let (process, partition) = (self.process(process)?, self.partition(partition)?.0);
+        self.may_act(process, nanos(t))?;
+        let group = self.optional(group, |history| &mut history.groups)?;
+        let (poll, first) =
+            (number(self.history.polls.len(), "polls")?, number(self.history.deliveries.len(), "deliveries")?);
+        let first_chunk = number(self.history.chunks.len(), "polls")?;
+        self.deliver(record)?;
+        self.history.chunks.push(Chunk { poll, partition, first, count: 1 });
+        self.history.polls.push(PollRow {
+            invoked: nanos(t),
+            completed: nanos(t),
+            process,
+            group,
+            txn: NONE,
+            event,
+            status: Status::Ok,
+            isolation: None,
+            first_chunk,
+            chunks: 1,
+        });
+        Ok(())
     }
 
     /// Ends a poll that returned these records, `(partition, offset, id)`.
@@ -335,6 +402,7 @@ impl HistoryBuilder {
             Event::Send(send) => self.take_send(send),
             Event::Poll(poll) => self.take_poll(poll),
             Event::Log(batch) => self.take_log(batch),
+            Event::Processed(mark) => self.take_processed(&mark),
             Event::FinalLog(line) => {
                 let partition = self.partition(&line.partition)?.0;
                 if self.announced(partition, line.broker).is_ok() {
@@ -355,7 +423,7 @@ impl HistoryBuilder {
             Event::Done(done) => {
                 self.advance(done.end.t)?;
                 let pending = self.pending.remove(&done.op).ok_or(Mistake::NotPending(done.op))?;
-                self.end(&pending, done.end)
+                self.finish(&pending, done)
             }
             Event::Finish(_) => Err(Mistake::AfterFinish),
             other => self.take_other(other),
@@ -392,7 +460,7 @@ impl HistoryBuilder {
         };
         let what = if let Some(first) = self.history.find_send(id) {
             let same = self.history.send_keys.get(first) == key
-                && self.history.send_hashes.get(&first).copied() == send.hash
+                && self.history.send_hashes.get(first) == send.hash
                 && self.history.send_sources.get(&first).copied() == source;
             if !same {
                 return Err(Mistake::ResendDiffers(send.id.to_string()));
@@ -405,7 +473,7 @@ impl HistoryBuilder {
             self.history.send_txns.set(at, txn);
             self.history.send_processes.set(at, process);
             if let Some(hash) = send.hash {
-                self.history.send_hashes.insert(at, hash);
+                self.history.send_hashes.set(at, hash);
             }
             if let Some(source) = source {
                 self.history.send_sources.insert(at, source);
@@ -453,6 +521,15 @@ impl HistoryBuilder {
         self.history.polls.push(row);
         let what = What::Poll(self.history.polls.len() - 1);
         Ok(Pending { what, process, invoked })
+    }
+
+    fn take_processed(&mut self, mark: &Processed) -> Result<(), Mistake> {
+        let event = self.next_event()?;
+        let id = Id::new(self.producer(&mark.id.producer)?.0, mark.id.seq);
+        let group = self.history.groups.intern(&mark.group).ok_or(Mistake::TooLarge("groups"))?;
+        let process = self.process(&mark.process)?;
+        self.history.processed.push(ProcessedRow { t: nanos(mark.t), id, process, group, event });
+        Ok(())
     }
 
     /// Operations of which there are few, and marks; they are kept as they are.
@@ -526,13 +603,6 @@ impl HistoryBuilder {
             Event::Reset(line) => {
                 partitions.push(&line.partition);
                 processes.push(&line.process);
-            }
-            Event::Processed(line) => {
-                groups.push(&line.group);
-                processes.push(&line.process);
-                if self.producer(&line.id.producer).is_err() {
-                    return Err(Mistake::TooLarge("producers"));
-                }
             }
             Event::Append(line) => {
                 partitions.push(&line.partition);
@@ -692,15 +762,7 @@ impl HistoryBuilder {
             let partition = self.partition(&partition)?.0;
             let first = number(self.history.deliveries.len(), "deliveries")?;
             for record in &records {
-                if !(0..i64::MAX).contains(&record.offset()) {
-                    return Err(Mistake::NegativeOffset(record.offset()));
-                }
-                let id = self.id(record.id())?;
-                if let Some(hash) = record.hash() {
-                    let place = number(self.history.deliveries.len(), "deliveries")?;
-                    self.history.delivery_hashes.insert(place, hash);
-                }
-                self.history.deliveries.push(Entry { offset: record.offset(), id });
+                self.deliver(record)?;
             }
             let count = number(records.len(), "deliveries")?;
             self.history.chunks.push(Chunk { poll: number(at, "polls")?, partition, first, count });
@@ -711,6 +773,20 @@ impl HistoryBuilder {
         }
         let row = &mut self.history.polls[at];
         (row.completed, row.status, row.first_chunk, row.chunks) = (completed, status, first_chunk, chunks);
+        Ok(())
+    }
+
+    fn deliver(&mut self, record: &Delivered) -> Result<(), Mistake> {
+        let offset = record.offset();
+        if !(0..i64::MAX).contains(&offset) {
+            return Err(Mistake::NegativeOffset(offset));
+        }
+        let id = self.id(record.id())?;
+        if let Some(hash) = record.hash() {
+            let place = number(self.history.deliveries.len(), "deliveries")?;
+            self.history.delivery_hashes.set(place, hash);
+        }
+        self.history.deliveries.push(Entry { offset, id });
         Ok(())
     }
 

@@ -56,6 +56,10 @@ pub enum Mistake {
     MixedBatch,
     /// The batch has a count of offsets that is not that of its records.
     OffsetsDoNotFit,
+    /// It could not be written; in the system's words.
+    Unwritable(String),
+    /// The history was written as lines while it happened, and is not in memory: read them.
+    Written,
     /// The history has more of something than the tables hold.
     TooLarge(&'static str),
 }
@@ -90,6 +94,8 @@ impl fmt::Display for Mistake {
             Self::LogTwice => f.write_str("this log was announced before"),
             Self::MixedBatch => f.write_str("a batch holds records or one marker, not both, and not nothing"),
             Self::OffsetsDoNotFit => f.write_str("there must be one offset for each record"),
+            Self::Unwritable(why) => write!(f, "cannot be written: {why}"),
+            Self::Written => f.write_str("the history was written as lines while it happened; it is read from there"),
             Self::TooLarge(what) => write!(f, "there are too many {what}"),
         }
     }

@@ -14,6 +14,7 @@ use crate::check::event::Event;
 use crate::check::event::FinalLog;
 use crate::check::event::Log;
 use crate::check::event::Poll;
+use crate::check::event::Processed;
 use crate::check::event::Send;
 use crate::check::event::Source;
 use crate::check::names::Id;
@@ -28,6 +29,7 @@ enum Place {
     Send(usize),
     Resend(usize),
     Poll(usize),
+    Processed(usize),
     FinalLog(usize),
     Log(usize, usize),
     Other(usize),
@@ -49,6 +51,8 @@ impl History {
             Place::Poll(at)
         } else if let Ok(at) = self.others.binary_search_by_key(&number, |(event, _)| *event) {
             Place::Other(at)
+        } else if let Ok(at) = self.processed.binary_search_by_key(&number, |row| row.event) {
+            Place::Processed(at)
         } else if let Ok(at) = self.resends.binary_search_by_key(&number, |resend| resend.row.event) {
             Place::Resend(at)
         } else {
@@ -66,12 +70,14 @@ impl History {
         let sends = self.sends.iter().enumerate().map(|(at, row)| (row.event, Place::Send(at)));
         let resends = self.resends.iter().enumerate().map(|(at, resend)| (resend.row.event, Place::Resend(at)));
         let polls = self.polls.iter().enumerate().map(|(at, row)| (row.event, Place::Poll(at)));
+        let processed = self.processed.iter().enumerate().map(|(at, row)| (row.event, Place::Processed(at)));
         let others = self.others.iter().enumerate().map(|(at, (event, _))| (*event, Place::Other(at)));
         let logs = self.logs.iter().enumerate().flat_map(|(at, log)| {
             let batches = log.batches.iter().enumerate().map(move |(b, batch)| (batch.event, Place::Log(at, b)));
             std::iter::once((log.event, Place::FinalLog(at))).chain(batches)
         });
-        let mut places: Vec<(u32, Place)> = sends.chain(resends).chain(polls).chain(others).chain(logs).collect();
+        let mut places: Vec<(u32, Place)> =
+            sends.chain(resends).chain(polls).chain(processed).chain(others).chain(logs).collect();
         places.sort_unstable_by_key(|(event, _)| *event);
         places.into_iter().map(|(_, place)| place).collect()
     }
@@ -90,6 +96,15 @@ impl History {
                 self.send_event(resend.send, &resend.row, resend.status, txn, process, resend.error.clone())
             }
             Place::Poll(at) => self.poll_event(at, &self.polls[at]),
+            Place::Processed(at) => {
+                let row = &self.processed[at];
+                Event::Processed(Processed {
+                    t: self::at(row.t),
+                    process: self.process_name(row.process).to_owned(),
+                    group: self.group_name(row.group).to_owned(),
+                    id: RecordName::new(self.producers.name(row.id.producer()), row.id.seq()),
+                })
+            }
             Place::FinalLog(at) => {
                 let log = &self.logs[at];
                 Event::FinalLog(FinalLog {
@@ -120,7 +135,7 @@ impl History {
             id: RecordName::new(self.producers.name(row.id.producer()), row.id.seq()),
             to: self.partition_name(row.partition).to_owned(),
             key: self.send_key(first).map(|key| self.keys.name(key as usize).to_owned()),
-            hash: self.send_hashes.get(&first).copied(),
+            hash: self.send_hashes.get(first),
             txn: known(txn).map(|txn| self.txn_name(txn).to_owned()),
             source: self.send_sources.get(&first).map(|(partition, offset)| Source {
                 partition: self.partition_name(*partition).to_owned(),
@@ -144,8 +159,8 @@ impl History {
             for place in chunk.first..chunk.first + chunk.count {
                 let entry = self.deliveries[place as usize];
                 let id = self.id_name(entry.id);
-                into.push(match self.delivery_hashes.get(&place) {
-                    Some(hash) => Delivered::Hashed(entry.offset, id, *hash),
+                into.push(match self.delivery_hashes.get(place) {
+                    Some(hash) => Delivered::Hashed(entry.offset, id, hash),
                     None => Delivered::Record(entry.offset, id),
                 });
             }

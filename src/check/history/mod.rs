@@ -1,6 +1,7 @@
 //! A history: everything that was asked, answered, delivered and seen, in the order in which it began.
 //!
-//! Sends, deliveries and log entries lie in dense tables, 32 to 40 bytes each; everything else is kept as it was said.
+//! Sends, deliveries, log entries and what was processed lie in dense tables, 16 to 40 bytes each; everything else is kept
+//! as it was said.
 
 mod builder;
 mod error;
@@ -15,6 +16,7 @@ pub(crate) use builder::Pending;
 pub use builder::ProducerNumber;
 pub use error::HistoryError;
 pub use error::Mistake;
+pub(crate) use jsonl::LineWriter;
 pub use jsonl::Reader;
 
 pub(crate) use rows::Batch;
@@ -22,6 +24,7 @@ pub(crate) use rows::Chunk;
 pub(crate) use rows::Entry;
 pub(crate) use rows::FinalLogRow;
 pub(crate) use rows::PollRow;
+pub(crate) use rows::ProcessedRow;
 pub(crate) use rows::SendRow;
 pub(crate) use rows::Status;
 
@@ -30,6 +33,7 @@ use super::names::Id;
 use super::names::Names;
 use super::setup::Setup;
 use rows::Column;
+use rows::Hashes;
 use rows::NONE;
 use std::collections::BTreeMap;
 
@@ -60,7 +64,7 @@ pub struct History {
     pub(crate) send_txns: Column,
     pub(crate) send_keys: Column,
     pub(crate) send_processes: Column,
-    pub(crate) send_hashes: BTreeMap<u32, u64>,
+    pub(crate) send_hashes: Hashes,
     pub(crate) send_sources: BTreeMap<u32, (u32, i64)>,
     pub(crate) send_errors: BTreeMap<u32, String>,
     /// Further attempts at a send that has a row already.
@@ -71,10 +75,11 @@ pub struct History {
     pub(crate) polls: Vec<PollRow>,
     pub(crate) chunks: Vec<Chunk>,
     pub(crate) deliveries: Vec<Entry>,
-    pub(crate) delivery_hashes: BTreeMap<u32, u64>,
+    pub(crate) delivery_hashes: Hashes,
     pub(crate) poll_errors: BTreeMap<u32, String>,
 
     pub(crate) logs: Vec<FinalLogRow>,
+    pub(crate) processed: Vec<ProcessedRow>,
     pub(crate) others: Vec<(u32, Event)>,
     pub(crate) events: u32,
     /// The last moment that anything is said to have happened.

@@ -110,6 +110,42 @@ impl FinalLogRow {
     }
 }
 
+/// That a record was processed for a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProcessedRow {
+    pub(crate) t: u64,
+    pub(crate) id: Id,
+    pub(crate) process: u32,
+    pub(crate) group: u32,
+    pub(crate) event: u32,
+}
+
+/// A column of hashes that takes no room until one is set. Any number may be a hash, so which are set is noted beside them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hashes {
+    values: Vec<u64>,
+    is_set: Vec<u64>,
+}
+
+impl Hashes {
+    pub(crate) fn set(&mut self, row: u32, hash: u64) {
+        let row = row as usize;
+        if self.values.len() <= row {
+            self.values.resize(row + 1, 0);
+            self.is_set.resize(row / 64 + 1, 0);
+        }
+        self.values[row] = hash;
+        self.is_set[row / 64] |= 1 << (row % 64);
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, row: u32) -> Option<u64> {
+        let row = row as usize;
+        let is_set = self.is_set.get(row / 64).is_some_and(|bits| bits >> (row % 64) & 1 == 1);
+        is_set.then(|| self.values[row])
+    }
+}
+
 /// A column of small numbers that takes no room until one is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Column(Vec<u32>);

@@ -14,8 +14,8 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 continue;
             }
             let send = history.find_send(entry.id);
-            let known = send.and_then(|send| history.send_hashes.get(&send));
-            let altered = match (known, history.delivery_hashes.get(&place)) {
+            let known = send.and_then(|send| history.send_hashes.get(send));
+            let altered = match (known, history.delivery_hashes.get(place)) {
                 (Some(sent), Some(delivered)) => sent != delivered,
                 _ => false,
             };

@@ -1,5 +1,7 @@
 //! What the binaries have in common.
 
+pub mod recording;
+
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rehearsal::Cluster;

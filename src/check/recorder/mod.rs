@@ -2,9 +2,19 @@
 //!
 //! Not here: a clock. Whoever records says what time it is, so that virtual time works as well as real time.
 
+mod tape;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use tape::Open;
+pub(crate) use tape::Taped;
+
 use super::event::Answer;
 use super::event::Assigned;
 use super::event::Commit;
+use super::event::Crashed;
+use super::event::Delivered;
+use super::event::Done;
 use super::event::End;
 use super::event::EndTxn;
 use super::event::Event;
@@ -12,22 +22,23 @@ use super::event::Isolation;
 use super::event::Poll;
 use super::event::Processed;
 use super::event::Released;
+use super::event::Seek;
 use super::event::Send;
 use super::history::Actor;
 use super::history::History;
-use super::history::HistoryBuilder;
 use super::history::HistoryError;
 use super::history::Mistake;
-use super::history::Pending;
 use super::names::RecordName;
 use super::setup::Setup;
 use crate::base::Instant;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use tape::Tape;
 
 /// The record header that carries a record's id, as text.
 pub const HEADER: &str = "kf-id";
@@ -58,16 +69,19 @@ pub struct Recorder {
 
 struct Shared {
     clock: Box<dyn Fn() -> Instant + std::marker::Send + Sync>,
-    tape: Mutex<Tape>,
+    desk: Mutex<Desk>,
 }
 
-struct Tape {
-    builder: HistoryBuilder,
-    /// The first mark that cannot be; nothing is written down after it.
+struct Desk {
+    tape: Tape,
+    /// The first mark that cannot be, or what writing met; nothing is written down after it.
     failed: Option<HistoryError>,
     last: Instant,
     /// How many incarnations each name has had.
     incarnations: BTreeMap<String, u32>,
+    /// Records to which the application has given names.
+    names: BTreeMap<Vec<u8>, RecordName>,
+    closed: bool,
 }
 
 /// One logical thread of an application: it sends, polls, commits.
@@ -93,7 +107,7 @@ struct Incarnation {
 pub struct OpGuard {
     process: Process,
     /// None when the tape takes nothing more.
-    pending: Option<Pending>,
+    open: Option<Open>,
     id: Option<RecordName>,
     incarnation: Arc<str>,
     done: bool,
@@ -102,10 +116,55 @@ pub struct OpGuard {
 impl Recorder {
     /// Starts a history of what is configured and required; `clock` is asked at the beginning and end of each operation.
     pub fn new(setup: Setup, clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static) -> Self {
-        let mut builder = History::builder();
-        let failed = builder.push(Event::Setup(Box::new(setup))).err();
-        let tape = Tape { builder, failed, last: Instant::START, incarnations: BTreeMap::new() };
-        Self { shared: Arc::new(Shared { clock: Box::new(clock), tape: Mutex::new(tape) }) }
+        let (tape, failed) = Tape::tables(setup);
+        Self::on(tape, failed, clock)
+    }
+
+    /// Starts a history that is written as JSON lines while it happens, and takes no memory.
+    ///
+    /// Every line is written whole, at once and in order: whatever a process had written when it died makes a history up
+    /// to the last whole line ([`Reader::accept_cut`](super::Reader::accept_cut)). A buffer around `target` is faster, and
+    /// costs such a process its last lines. [`Recorder::finish`] ends the file, without which it counts as cut.
+    ///
+    /// ```
+    /// use rehearsal::base::Instant;
+    /// use rehearsal::check::{History, Recorder, Setup};
+    ///
+    /// let path = std::env::temp_dir().join(format!("history-{}.jsonl", std::process::id()));
+    /// let recorder = Recorder::to_json_lines(Setup::default(), || Instant::START, std::fs::File::create(&path)?);
+    /// recorder.process("orders-app").send("orders-0").acknowledged(Some(0));
+    /// recorder.finish()?;
+    ///
+    /// let file = std::io::BufReader::new(std::fs::File::open(&path)?);
+    /// assert_eq!(History::read_json_lines(file)?.check().counters["acknowledged"], 1);
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_json_lines(
+        setup: Setup,
+        clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
+        target: impl io::Write + std::marker::Send + 'static,
+    ) -> Self {
+        Self::on(Tape::lines(setup, target), None, clock)
+    }
+
+    /// Starts a history beside a cluster's journal, whose place `stamp` gives.
+    pub(crate) fn beside(
+        setup: Setup,
+        clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
+        stamp: impl Fn() -> u64 + std::marker::Send + Sync + 'static,
+    ) -> Self {
+        Self::on(Tape::list(setup, Box::new(stamp)), None, clock)
+    }
+
+    fn on(
+        tape: Tape,
+        failed: Option<HistoryError>,
+        clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
+    ) -> Self {
+        let (last, incarnations, names) = (Instant::START, BTreeMap::new(), BTreeMap::new());
+        let desk = Mutex::new(Desk { tape, failed, last, incarnations, names, closed: false });
+        Self { shared: Arc::new(Shared { clock: Box::new(clock), desk }) }
     }
 
     /// Starts a process.
@@ -122,49 +181,130 @@ impl Recorder {
     /// The history so far; operations that have not ended are pending in it.
     ///
     /// # Errors
-    /// [`HistoryError`] when marks were made that cannot be.
+    /// [`HistoryError`] when marks were made that cannot be, and [`Mistake::Written`] when it was written as lines.
     pub fn history(&self) -> Result<History, HistoryError> {
-        let tape = lock(&self.shared.tape);
-        tape.failed.clone().map_or_else(|| Ok(tape.builder.so_far().clone()), Err)
+        let desk = lock(&self.shared.desk);
+        desk.failed.clone().map_or_else(|| desk.tape.history(), Err)
+    }
+
+    /// Ends the recording: what comes later is not written down. Lines get their last one, which says how many there are.
+    ///
+    /// # Errors
+    /// What writing has met, [`Mistake::Unwritable`], or marks that cannot be.
+    pub fn finish(&self) -> Result<(), HistoryError> {
+        let mut desk = lock(&self.shared.desk);
+        if !desk.closed && desk.failed.is_none() {
+            desk.closed = true;
+            if let Err(mistake) = desk.tape.close() {
+                desk.failed = Some(desk.tape.blame(mistake));
+            }
+        }
+        desk.failed.clone().map_or(Ok(()), Err)
+    }
+
+    // --- for those who watch a client, and those who bring histories together
+
+    /// A name that nobody has had.
+    pub(crate) fn incarnation(&self, name: &str) -> String {
+        lock(&self.shared.desk).incarnation(name)
+    }
+
+    /// The names of processes, without their incarnations.
+    pub(crate) fn process_names(&self) -> Vec<String> {
+        lock(&self.shared.desk).incarnations.keys().cloned().collect()
+    }
+
+    /// Begins an operation; none when nothing more is written down.
+    pub(crate) fn begin(&self, event: impl FnOnce(Instant) -> Event) -> Option<Open> {
+        self.shared.note(|tape, t| tape.begin(event(t)))
+    }
+
+    /// Ends an operation, if it has begun.
+    pub(crate) fn end(&self, open: Option<Open>, done: impl FnOnce(Instant) -> Done) {
+        if let Some(open) = open {
+            self.shared.note(|tape, t| tape.finish(&open, done(t)));
+        }
+    }
+
+    /// Writes down that one record was handed out.
+    pub(crate) fn delivered(&self, process: &str, group: Option<&str>, partition: &str, record: Delivered) {
+        self.shared.note(|tape, t| tape.delivered(t, process, group, partition, record));
+    }
+
+    /// The record to which the application has given this name.
+    pub(crate) fn named(&self, name: &[u8]) -> Option<RecordName> {
+        lock(&self.shared.desk).names.get(name).cloned()
+    }
+
+    /// Gives a record a name, unless another one has it.
+    pub(crate) fn name(&self, name: &[u8], id: &RecordName) {
+        lock(&self.shared.desk).names.entry(name.to_vec()).or_insert_with(|| id.clone());
+    }
+
+    /// The setup, and all events in order, each with its place in the journal if the recorder stands beside one.
+    pub(crate) fn taped(&self) -> Result<Taped, HistoryError> {
+        let desk = lock(&self.shared.desk);
+        desk.failed.clone().map_or_else(|| desk.tape.taped(), Err)
+    }
+
+    /// Looks at the events so far from beside a journal.
+    #[cfg(feature = "sim")]
+    pub(crate) fn look<T>(&self, see: impl FnOnce(&[(u64, Event)]) -> T) -> T {
+        see(lock(&self.shared.desk).tape.listed())
+    }
+
+    /// Takes all events from beside a journal.
+    #[cfg(feature = "sim")]
+    pub(crate) fn take(&self) -> Vec<(u64, Event)> {
+        lock(&self.shared.desk).tape.take()
+    }
+
+    /// What time it is.
+    #[cfg(feature = "sim")]
+    pub(crate) fn now(&self) -> Instant {
+        (self.shared.clock)()
+    }
+}
+
+impl Desk {
+    fn incarnation(&mut self, name: &str) -> String {
+        let count = self.incarnations.entry(name.to_owned()).or_default();
+        let name = format!("{name}.{count}");
+        *count += 1;
+        name
     }
 }
 
 impl Shared {
     /// Writes an event with a time that never goes backwards.
     fn write(&self, event: impl FnOnce(Instant) -> Event) {
-        self.note(|builder, t| {
-            let event = event(t);
-            // Marks may be anything, an operation's end included.
-            builder.push(event).map_err(|error| error.mistake)
-        });
+        self.note(|tape, t| tape.note(event(t)));
     }
 
-    fn note<T>(&self, note: impl FnOnce(&mut HistoryBuilder, Instant) -> Result<T, Mistake>) -> Option<T> {
-        let mut tape = lock(&self.tape);
-        let now = (self.clock)().max(tape.last);
-        tape.last = now;
-        if tape.failed.is_some() {
+    fn note<T>(&self, note: impl FnOnce(&mut Tape, Instant) -> Result<T, Mistake>) -> Option<T> {
+        let mut desk = lock(&self.desk);
+        let now = (self.clock)().max(desk.last);
+        desk.last = now;
+        if desk.failed.is_some() || desk.closed {
             return None;
         }
-        match note(&mut tape.builder, now) {
+        match note(&mut desk.tape, now) {
             Ok(noted) => Some(noted),
             Err(mistake) => {
-                tape.failed = Some(tape.builder.blame(mistake));
+                desk.failed = Some(desk.tape.blame(mistake));
                 None
             }
         }
     }
 
     fn incarnation(&self, name: &str) -> Incarnation {
-        let mut tape = lock(&self.tape);
-        let count = tape.incarnations.entry(name.to_owned()).or_default();
-        let name: Arc<str> = format!("{name}.{count}").into();
-        *count += 1;
-        let actor = match tape.builder.actor(&name) {
-            Ok(actor) => Some(actor),
+        let mut desk = lock(&self.desk);
+        let name: Arc<str> = desk.incarnation(name).into();
+        let actor = match desk.tape.actor(&name) {
+            Ok(actor) => actor,
             Err(mistake) => {
-                let error = tape.builder.blame(mistake);
-                tape.failed.get_or_insert(error);
+                let error = desk.tape.blame(mistake);
+                desk.failed.get_or_insert(error);
                 None
             }
         };
@@ -186,15 +326,15 @@ impl Process {
         state
     }
 
-    fn guard(&self, incarnation: Arc<str>, pending: Option<Pending>, id: Option<RecordName>) -> OpGuard {
-        OpGuard { process: self.clone(), pending, id, incarnation, done: false }
+    fn guard(&self, incarnation: Arc<str>, open: Option<Open>, id: Option<RecordName>) -> OpGuard {
+        OpGuard { process: self.clone(), open, id, incarnation, done: false }
     }
 
     /// Begins an operation under the present incarnation's name.
     fn begin(&self, event: impl FnOnce(Instant, String) -> Event) -> OpGuard {
         let name = Arc::clone(&self.current().name);
-        let pending = self.shared.note(|builder, t| builder.begin_event(event(t, name.to_string())));
-        self.guard(name, pending, None)
+        let open = self.shared.note(|tape, t| tape.begin(event(t, name.to_string())));
+        self.guard(name, open, None)
     }
 
     /// Begins a send; the guard has the id to put into the header [`HEADER`].
@@ -202,11 +342,11 @@ impl Process {
         let mut state = self.current();
         let (seq, actor) = (state.seq, state.actor);
         state.seq += 1;
-        let pending = actor.and_then(|actor| self.shared.note(|builder, t| builder.begin_send(t, actor, seq, to)));
+        let open = self.shared.note(|tape, t| tape.begin_send(t, (&state.name, actor), seq, to));
         let name = Arc::clone(&state.name);
         drop(state);
         let id = RecordName::new(&*name, seq);
-        self.guard(name, pending, Some(id))
+        self.guard(name, open, Some(id))
     }
 
     /// Begins a send of which more is known: its key, its transaction, its source.
@@ -215,26 +355,15 @@ impl Process {
         let mut state = self.current();
         let id = RecordName::new(&*state.name, state.seq);
         state.seq += 1;
-        let pending = self.shared.note(|builder, t| {
-            let mut send = Send {
-                t,
-                op: None,
-                process: Some(state.name.to_string()),
-                id: id.clone(),
-                to: to.to_owned(),
-                key: None,
-                hash: None,
-                txn: None,
-                source: None,
-                acks0: false,
-                end: None,
-            };
+        let open = self.shared.note(|tape, t| {
+            let mut send = Send::new(t, id.clone(), to);
+            send.process = Some(state.name.to_string());
             more(&mut send);
-            builder.begin_event(Event::Send(send))
+            tape.begin(Event::Send(send))
         });
         let name = Arc::clone(&state.name);
         drop(state);
-        self.guard(name, pending, Some(id))
+        self.guard(name, open, Some(id))
     }
 
     /// Begins a poll, of a member of this group if it is one.
@@ -292,6 +421,19 @@ impl Process {
         let partitions = partitions.into_iter().map(str::to_owned).collect();
         self.shared.write(|t| Event::Released(Released { t, process, group, partitions }));
     }
+
+    /// Marks a position as moved on purpose.
+    pub fn sought(&self, partition: &str, offset: i64) {
+        let (process, partition) = (self.incarnation(), partition.to_owned());
+        self.shared.write(|t| Event::Seek(Seek { t, process, partition, offset }));
+    }
+
+    /// Marks the process as gone; what comes next is another incarnation.
+    pub fn crashed(&self) {
+        let process = self.incarnation();
+        self.shared.write(|t| Event::Crashed(Crashed { t, process }));
+        lock(&self.state).retired = true;
+    }
 }
 
 impl OpGuard {
@@ -308,8 +450,8 @@ impl OpGuard {
     /// The poll has returned these records: partition, offset and id, null where a record is not ours.
     pub fn delivered<'a>(mut self, records: impl IntoIterator<Item = (&'a str, i64, Option<RecordName>)>) {
         self.done = true;
-        if let Some(pending) = self.pending {
-            self.process.shared.note(|builder, t| builder.finish_poll(&pending, t, records));
+        if let Some(open) = self.open {
+            self.process.shared.note(|tape, t| tape.finish_poll(&open, t, records));
         }
     }
 
@@ -339,11 +481,11 @@ impl OpGuard {
         if result == Answer::Info {
             self.retire();
         }
-        let Some(pending) = self.pending else { return };
-        self.process.shared.note(|builder, t| {
+        let Some(open) = self.open else { return };
+        self.process.shared.note(|tape, t| {
             let mut end = End { t, result, ..End::default() };
             more(&mut end);
-            builder.finish(&pending, end)
+            tape.finish(&open, Done::of(end))
         });
     }
 
@@ -370,7 +512,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").field("events", &lock(&self.shared.tape).builder.so_far().len()).finish()
+        f.debug_struct("Recorder").field("events", &lock(&self.shared.desk).tape.len()).finish()
     }
 }
 
@@ -382,81 +524,6 @@ impl fmt::Debug for Process {
 
 impl fmt::Debug for OpGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpGuard").field("pending", &self.pending).field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::code::Code;
-    use std::sync::atomic::AtomicU64;
-    use std::sync::atomic::Ordering;
-
-    fn recorder() -> Recorder {
-        let ticks = AtomicU64::new(0);
-        let clock = move || Instant::START.plus(std::time::Duration::from_nanos(ticks.fetch_add(1, Ordering::Relaxed)));
-        Recorder::new(Setup::default(), clock)
-    }
-
-    #[test]
-    fn a_dropped_guard_says_that_nobody_knows_and_retires_its_process() {
-        let recorder = recorder();
-        let process = recorder.process("app");
-        drop(process.send("orders-0"));
-        assert_eq!(process.incarnation(), "app.1");
-        process.send("orders-0").acknowledged(Some(0));
-        let history = recorder.history().unwrap();
-        let lines = history.to_json_lines();
-        assert!(
-            lines.contains(r#""id":"app.0#0","to":"orders-0","end":{"t":1,"result":"info","error":"abandoned"}"#),
-            "{lines}"
-        );
-        assert!(lines.contains(r#""id":"app.1#0""#), "{lines}");
-    }
-
-    #[test]
-    fn sends_in_flight_beside_an_unknown_one_may_end() {
-        let recorder = recorder();
-        let process = recorder.process("app");
-        let (first, second) = (process.send("orders-0"), process.send("orders-0"));
-        first.unknown("REQUEST_TIMED_OUT");
-        second.acknowledged(Some(0));
-        assert!(recorder.history().is_ok());
-    }
-
-    #[test]
-    fn records_of_one_partition_stand_together_however_they_came() {
-        let check = |order: &[(&'static str, i64)]| {
-            let recorder = recorder();
-            let foreign = order.iter().map(|(partition, offset)| (*partition, *offset, None));
-            recorder.process("reader").poll(None).delivered(foreign);
-            let lines = recorder.history().unwrap().to_json_lines();
-            assert!(lines.contains(r#""records":{"a-0":[[4,null],[5,null]],"b-0":[[1,null],[2,null]]}"#), "{lines}");
-        };
-        check(&[("a-0", 4), ("a-0", 5), ("b-0", 1), ("b-0", 2)]);
-        check(&[("a-0", 4), ("b-0", 1), ("a-0", 5), ("b-0", 2)]);
-    }
-
-    #[test]
-    fn a_mark_that_cannot_be_is_told_with_its_number() {
-        let recorder = recorder();
-        recorder.process("app").send("orders-0").acknowledged(Some(0));
-        recorder.mark(|_| Event::Setup(Box::default()));
-        recorder.process("app").send("orders-0").acknowledged(Some(1));
-        assert_eq!(recorder.history().unwrap_err().line, 3);
-    }
-
-    #[test]
-    fn what_was_recorded_can_be_checked() {
-        let recorder = recorder();
-        let process = recorder.process("app");
-        let send = process.send("orders-0");
-        let id = send.id().cloned();
-        send.acknowledged(Some(0));
-        let reader = recorder.process("reader");
-        reader.poll(None).delivered([("orders-0", 0, id.clone())]);
-        reader.poll(None).delivered([("orders-0", 0, id)]);
-        assert_eq!(recorder.history().unwrap().check().codes(), [Code::NonmonoPoll]);
+        f.debug_struct("OpGuard").field("open", &self.open).field("id", &self.id).finish_non_exhaustive()
     }
 }
