@@ -159,6 +159,8 @@ pub enum PartitionAction<B = BrokerId> {
     },
     /// The first replica of the assignment becomes the leader, if it is in sync.
     ElectPreferred,
+    /// If it has no leader, the first replica that may lead becomes it.
+    ElectAny,
     /// A replica becomes the leader and alone in sync, whatever the others hold.
     ElectUnclean {
         /// The new leader.
@@ -210,6 +212,11 @@ pub enum GroupAction<B = BrokerId> {
     ExpireMember {
         /// Its id, its `group.instance.id`, or the `client.id` of exactly one member.
         member: String,
+    },
+    /// Some member is out, whoever it is, as if its session had timed out.
+    ExpireAny {
+        /// The one of this number in a snapshot of the group, counted round.
+        n: u32,
     },
     /// Every committed offset expires that may: all while nobody is in the group, otherwise those of topics that
     /// nobody in it reads.
@@ -319,6 +326,7 @@ impl<B> PartitionAction<B> {
         Some(match self {
             Self::Elect { broker } => PartitionAction::Elect { broker: name(broker)? },
             Self::ElectPreferred => PartitionAction::ElectPreferred,
+            Self::ElectAny => PartitionAction::ElectAny,
             Self::ElectUnclean { broker } => PartitionAction::ElectUnclean { broker: name(broker)? },
             Self::Leaderless => PartitionAction::Leaderless,
             Self::ShrinkIsr { broker } => PartitionAction::ShrinkIsr { broker: name(broker)? },
@@ -338,6 +346,7 @@ impl<B> GroupAction<B> {
         Some(match self {
             Self::Rebalance => GroupAction::Rebalance,
             Self::ExpireMember { member } => GroupAction::ExpireMember { member: member.clone() },
+            Self::ExpireAny { n } => GroupAction::ExpireAny { n: *n },
             Self::ExpireOffsets => GroupAction::ExpireOffsets,
             Self::MoveCoordinator { broker } => GroupAction::MoveCoordinator { broker: name(broker)? },
             Self::UnloadCoordinator => GroupAction::UnloadCoordinator,
@@ -454,6 +463,7 @@ impl<B: fmt::Display> fmt::Display for PartitionAction<B> {
         match self {
             Self::Elect { broker } => write!(f, "elect {broker}"),
             Self::ElectPreferred => f.write_str("elect the preferred leader"),
+            Self::ElectAny => f.write_str("elect a leader if there is none"),
             Self::ElectUnclean { broker } => write!(f, "elect {broker}, unclean"),
             Self::Leaderless => f.write_str("take the leader away"),
             Self::ShrinkIsr { broker } => write!(f, "shrink the ISR by {broker}"),
@@ -472,6 +482,7 @@ impl<B: fmt::Display> fmt::Display for GroupAction<B> {
         match self {
             Self::Rebalance => f.write_str("rebalance"),
             Self::ExpireMember { member } => write!(f, "expire member {member}"),
+            Self::ExpireAny { n } => write!(f, "expire some member ({n})"),
             Self::ExpireOffsets => f.write_str("expire offsets"),
             Self::MoveCoordinator { broker } => write!(f, "move the coordinator to broker {broker}"),
             Self::UnloadCoordinator => f.write_str("unload the coordinator"),

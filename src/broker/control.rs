@@ -356,6 +356,7 @@ impl State {
                     return Err(Refusal::new(ErrorCode::PREFERRED_LEADER_NOT_AVAILABLE, message));
                 }
             }
+            PartitionAction::ElectAny => self.elect_if_leaderless(now, key),
             PartitionAction::ElectUnclean { broker } => {
                 self.check_candidate(key, *broker)?;
                 let is_clean = isr.contains(broker);

@@ -5,6 +5,7 @@ use super::coordinator_writes;
 use super::faults::FaultLayer;
 use super::gate::Gate;
 use super::outcome::Outcome;
+use super::outcome::Park;
 use super::outcome::RequestContext;
 use super::outcome::Watch;
 use super::outcome::Woken;
@@ -246,8 +247,7 @@ impl Engine {
         self.run_delayed(now);
         while let Some(waiting) = self.purgatory.expired(now) {
             let ctx = RequestContext { now, timestamp: self.state.timestamp(now), ..waiting.ctx };
-            let outcome = (waiting.park.resume)(&mut self.state, &ctx, Woken::Expired);
-            self.settle(ctx, outcome);
+            self.resume(ctx, waiting.park, waiting.writes, Woken::Expired);
         }
         self.state.handle_timeout(now);
         self.wake_touched(now);
@@ -314,19 +314,18 @@ impl Engine {
 
     /// Handles a request that no fault keeps from it.
     pub(super) fn handle(&mut self, ctx: RequestContext, request: Request) {
-        let kept = coordinator_writes::writes(request.api_key()).then(|| request.clone());
+        let writes = coordinator_writes::writes(request.api_key()).then(|| request.clone());
         self.state.coordinator_write = None;
-        let (now, connection) = (ctx.now, ctx.connection);
-        self.note_handled(Some(connection));
-        let outcome = match (api::dispatch(&mut self.state, &ctx, request), kept, self.state.coordinator_write.take()) {
-            (Outcome::Reply(response), Some(request), Some(write)) => {
-                self.note_decided(now, connection, &response);
-                self.state.once_replicated(write, request, response)
-            }
-            (outcome, ..) => outcome,
-        };
-        self.note_handled(None);
-        self.settle(ctx, outcome);
+        self.note_handled(Some(ctx.connection));
+        let outcome = api::dispatch(&mut self.state, &ctx, request);
+        self.settle(ctx, writes, outcome);
+    }
+
+    /// Goes on with a request that has waited.
+    fn resume(&mut self, ctx: RequestContext, park: Park<Response>, writes: Option<Request>, woken: Woken) {
+        self.state.coordinator_write = None;
+        let outcome = (park.resume)(&mut self.state, &ctx, woken);
+        self.settle(ctx, writes, outcome);
     }
 
     fn on_undecodable(
@@ -373,10 +372,21 @@ impl Engine {
         }
     }
 
-    fn settle(&mut self, ctx: RequestContext, outcome: Outcome<Response>) {
+    /// Does with a request what was decided; where a coordinator wrote something, its answer waits until that is
+    /// replicated.
+    fn settle(&mut self, ctx: RequestContext, writes: Option<Request>, outcome: Outcome<Response>) {
+        let write = self.state.coordinator_write.take();
+        let (outcome, writes) = match (outcome, writes, write) {
+            (Outcome::Reply(response), Some(request), Some(write)) => {
+                self.note_decided(ctx.now, ctx.connection, &response);
+                (self.state.once_replicated(write, request, response), None)
+            }
+            (outcome, writes, _) => (outcome, writes),
+        };
+        self.note_handled(None);
         match outcome {
             Outcome::Reply(response) => self.send(ctx.now, ctx.connection, ctx.api_version, response),
-            Outcome::Park(park) => self.purgatory.insert(ctx, park),
+            Outcome::Park(park) => self.purgatory.insert(ctx, park, writes),
             Outcome::Close(why) => self.close(ctx.connection, why.to_owned()),
             Outcome::Silent => {
                 self.note_unanswered(ctx.now, ctx.connection);
@@ -472,8 +482,7 @@ impl Engine {
             for connection in self.purgatory.watching(watch) {
                 let Some(waiting) = self.purgatory.remove(connection) else { continue };
                 let ctx = RequestContext { now, timestamp: self.state.timestamp(now), ..waiting.ctx };
-                let outcome = (waiting.park.resume)(&mut self.state, &ctx, Woken::Changed);
-                self.settle(ctx, outcome);
+                self.resume(ctx, waiting.park, waiting.writes, Woken::Changed);
             }
             self.state.forget_reply(watch);
         }

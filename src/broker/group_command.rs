@@ -46,6 +46,10 @@ impl Engine {
                 let id = self.find_member(group, member);
                 self.steer(now, group, |coordinator, at| coordinator.expire_member(at, group, &id))
             }
+            GroupAction::ExpireAny { n } => {
+                let id = self.any_member(group, *n);
+                self.steer(now, group, |coordinator, at| coordinator.expire_member(at, group, &id))
+            }
             GroupAction::ExpireOffsets => self.steer(now, group, |coordinator, _| expire_offsets(coordinator, group)),
             GroupAction::MoveCoordinator { broker } => self.move_coordinator(now, group, *broker),
             GroupAction::UnloadCoordinator => self.offsets_partition(group).map(|(topic, partition)| {
@@ -79,6 +83,15 @@ impl Engine {
         let mut named = members.iter().filter(|member| member.client_id == name);
         let found = members.iter().find(by_id).or_else(|| named.next().filter(|_| named.next().is_none()));
         found.map_or(name, |member| &member.member_id).to_owned()
+    }
+
+    /// The id of the n-th member, counted round; of a group without members, one that nobody has.
+    fn any_member(&self, group: &str, n: u32) -> String {
+        let mut members = self.group_snapshot(group).map(|group| group.members).unwrap_or_default();
+        match (usize::try_from(n).unwrap_or(0)).checked_rem(members.len()) {
+            Some(at) => members.swap_remove(at).member_id,
+            None => String::new(),
+        }
     }
 
     /// Where the state of a group is kept; makes the offsets topic if there is none yet.

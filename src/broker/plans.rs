@@ -214,7 +214,7 @@ impl Engine {
             let partition = *partition;
             let replicas = self.state.replicas(topic, partition.0).into_iter();
             let release = replicas.map(|broker| PartitionAction::ReleaseReplication { broker });
-            for action in release.chain([PartitionAction::ThawHighWatermark]) {
+            for action in release.chain([PartitionAction::ThawHighWatermark, PartitionAction::ElectAny]) {
                 self.give(now, &Command::Partition { topic: topic.clone(), partition, action });
             }
         }

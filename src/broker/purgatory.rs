@@ -5,6 +5,7 @@ use super::outcome::RequestContext;
 use super::outcome::Watch;
 use crate::base::ConnectionId;
 use crate::base::Instant;
+use crate::wire::Request;
 use crate::wire::Response;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -13,6 +14,8 @@ use std::collections::BTreeSet;
 pub(super) struct Waiting {
     pub(super) ctx: RequestContext,
     pub(super) park: Park<Response>,
+    /// The request, if its handler has a coordinator write something yet.
+    pub(super) writes: Option<Request>,
 }
 
 /// All waiting requests; at most one per connection.
@@ -24,13 +27,13 @@ pub(super) struct Purgatory {
 }
 
 impl Purgatory {
-    pub(super) fn insert(&mut self, ctx: RequestContext, park: Park<Response>) {
+    pub(super) fn insert(&mut self, ctx: RequestContext, park: Park<Response>, writes: Option<Request>) {
         let connection = ctx.connection;
         for watch in &park.watch {
             self.watchers.entry(*watch).or_default().insert(connection);
         }
         self.deadlines.insert((park.deadline, connection));
-        let before = self.waiting.insert(connection, Waiting { ctx, park });
+        let before = self.waiting.insert(connection, Waiting { ctx, park, writes });
         assert!(before.is_none(), "a connection has one request at a time");
     }
 

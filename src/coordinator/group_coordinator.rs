@@ -104,8 +104,10 @@ impl GroupCoordinator {
     /// Takes in a record that a transaction wrote: an offset that counts when the transaction commits.
     pub(crate) fn replay_in_transaction(&mut self, producer_id: ProducerId, record: &CoordinatorRecord) {
         if let CoordinatorRecord::Offset { group, topic, partition, value: Some(value) } = record {
-            let since = Timestamp(value.commit_timestamp);
-            self.groups.entry(group.clone()).or_insert_with(|| ClassicGroup::new(group, since));
+            if !self.consumers.contains_key(group) {
+                let since = Timestamp(value.commit_timestamp);
+                self.groups.entry(group.clone()).or_insert_with(|| ClassicGroup::new(group, since));
+            }
             self.offsets.replay_in_transaction(producer_id, group, topic, *partition, value);
         }
     }
@@ -518,7 +520,23 @@ fn forget(group: &str, topic: &str, partition: PartitionIndex) -> CoordinatorRec
 
 #[cfg(test)]
 mod tests {
+    use super::super::group::ConsumerRecord;
     use super::*;
+    use crate::wire::messages::group_records::OffsetCommitValue;
+
+    /// A member of a consumer group committed in a transaction, and from then on there was an empty classic group of
+    /// the same name before it: it hid the consumer group from the journal, and its offsets could expire.
+    #[test]
+    fn a_consumer_group_stays_the_only_one_of_its_name_when_it_commits_in_a_transaction() {
+        let mut coordinator = GroupCoordinator::default();
+        let record = ConsumerRecord::Epoch(Some(Default::default()));
+        coordinator.replay(&CoordinatorRecord::Consumer { group: "g".to_owned(), record });
+        let (group, topic, partition) = ("g".to_owned(), "t".to_owned(), PartitionIndex(0));
+        let offset = CoordinatorRecord::Offset { group, topic, partition, value: Some(OffsetCommitValue::default()) };
+        coordinator.replay_in_transaction(ProducerId(7), &offset);
+        assert!(coordinator.is_unstable("g", "t", PartitionIndex(0)));
+        assert!(coordinator.group("g").is_none() && coordinator.consumer_group("g").is_some());
+    }
 
     /// As Java's `"...".hashCode()` says.
     #[test]

@@ -287,7 +287,7 @@ pub(crate) fn opposite<B: Clone>(command: &Command<B>) -> Option<Command<B>> {
         }
         Command::Partition { topic, partition, action } => {
             let action = match action {
-                PartitionAction::Leaderless => PartitionAction::ElectPreferred,
+                PartitionAction::Leaderless => PartitionAction::ElectAny,
                 PartitionAction::ShrinkIsr { broker } => PartitionAction::ExpandIsr { broker: broker.clone() },
                 PartitionAction::FreezeHighWatermark => PartitionAction::ThawHighWatermark,
                 PartitionAction::HoldReplication { broker } => {

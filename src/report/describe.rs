@@ -455,6 +455,7 @@ fn mark(line: &mut Line, event: &Event) {
             line.is(Lane::Faults, Sign::Fault, label, what);
         }
         Event::Healed(_) => line.is(Lane::Faults, Sign::Heal, "healed", "everything that was broken works again"),
+        Event::Stopping(_) => line.is(Lane::Faults, Sign::Heal, "stopping", "everybody is asked to end"),
         Event::Created(made) => {
             line.is(Lane::Controller, Sign::State, &made.partition, format!("{} came into being", made.partition));
             line.about(&made.partition);

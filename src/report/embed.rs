@@ -37,7 +37,12 @@ pub(super) fn embed(history: &History, leaders: &Leaders, witness: &BTreeSet<u32
         let near = witness.range(number.saturating_sub(AROUND)..=number.saturating_add(AROUND)).next().is_some();
         let rank = match &event {
             _ if witness.contains(&number) => 0,
-            Event::Fault(_) | Event::Leader(_) | Event::Crashed(_) | Event::Healed(_) | Event::Truncated(_) => 1,
+            Event::Fault(_)
+            | Event::Leader(_)
+            | Event::Crashed(_)
+            | Event::Healed(_)
+            | Event::Stopping(_)
+            | Event::Truncated(_) => 1,
             _ if near => 2,
             Event::Send(_) | Event::Poll(_) | Event::Commit(_) | Event::EndTxn(_) => 3,
             _ => 4,

@@ -104,6 +104,14 @@ impl<'a> Partition<'a> {
         self.act(PartitionAction::ElectPreferred)
     }
 
+    /// Has the first replica lead that may, if none does.
+    ///
+    /// # Errors
+    /// [`Error::Broker`](crate::Error::Broker) when there is no such partition.
+    pub fn elect_any(&self) -> Result<()> {
+        self.act(PartitionAction::ElectAny)
+    }
+
     /// Has any replica lead, alone in sync; what it does not hold is lost.
     ///
     /// # Errors

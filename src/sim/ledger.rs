@@ -66,6 +66,8 @@ struct Unsettled {
     places: BTreeMap<Source, RecordName>,
     /// Of what something was made before it was acknowledged.
     copied: BTreeSet<Source>,
+    /// Who takes a partition for theirs, by group and partition: somebody may not have heard yet that it no longer is.
+    owners: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
 /// The records of a topic with regard to a fate.
@@ -85,6 +87,42 @@ impl Unsettled {
             self.fates.insert(topic.to_owned(), Default::default());
         }
         self.fates.get_mut(topic).expect("it was just put there")
+    }
+
+    fn note_owners(&mut self, event: &Event) {
+        match event {
+            Event::Assigned(line) => {
+                for (group, partition) in
+                    line.group.iter().flat_map(|group| line.partitions.keys().map(move |p| (group, p)))
+                {
+                    self.owners.entry((group.clone(), partition.clone())).or_default().insert(line.process.clone());
+                }
+            }
+            Event::Released(line) => {
+                for (group, partition) in
+                    line.group.iter().flat_map(|group| line.partitions.iter().map(move |p| (group, p)))
+                {
+                    if let Some(owners) = self.owners.get_mut(&(group.clone(), partition.clone())) {
+                        owners.remove(&line.process);
+                    }
+                }
+            }
+            event => {
+                if let Some(process) = crashed(event) {
+                    self.owners.values_mut().for_each(|owners| {
+                        owners.remove(process);
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Who has crashed, if that is what happened.
+fn crashed(event: &Event) -> Option<&str> {
+    match event {
+        Event::Crashed(line) => Some(&line.process),
+        _ => None,
     }
 }
 
@@ -107,6 +145,7 @@ impl Ledger {
     /// Notes an event, and gives its place.
     pub(super) fn note(&self, event: Event) -> usize {
         let before = self.cluster.events();
+        self.unsettled().note_owners(&event);
         let mut events = self.lock();
         events.push((before, event));
         events.len() - 1
@@ -148,10 +187,30 @@ impl Ledger {
         self.unsettled().pending -= count;
     }
 
-    /// What acknowledged records wait for, in words.
+    /// What was begun by `long_ago` and has no outcome, in words.
+    pub(super) fn overdue(&self, long_ago: Instant) -> Vec<String> {
+        let events = self.lock();
+        let crashed: BTreeSet<&str> = events.iter().filter_map(|(_, event)| crashed(event)).collect();
+        let begun = events.iter().map(|(_, event)| event).filter(|event| event.t().is_some_and(|t| t <= long_ago));
+        let open = begun.filter_map(|event| match event {
+            Event::Commit(line) if line.end.is_none() => Some((&*line.process, "commit")),
+            Event::EndTxn(line) if line.end.is_none() => Some((&*line.process, "end of a transaction")),
+            _ => None,
+        });
+        let open = open.filter(|(process, _)| !crashed.contains(process));
+        open.map(|(process, what)| format!("a {what} of {process} has no answer")).collect()
+    }
+
+    /// What acknowledged records and partitions wait for, in words.
     pub(super) fn waiting(&self) -> Vec<String> {
         let unsettled = self.unsettled();
         let mut waiting = Vec::new();
+        for ((_, partition), owners) in &unsettled.owners {
+            if owners.len() > 1 {
+                let owners: Vec<&str> = owners.iter().map(String::as_str).collect();
+                waiting.push(format!("{} each take {partition} for theirs", owners.join(" and ")));
+            }
+        }
         for (topic, fates) in &unsettled.fates {
             for (fate, records) in Fate::ALL.iter().zip(fates) {
                 if records.is_expected && !records.unmet.is_empty() {

@@ -4,8 +4,11 @@
 
 use super::probe;
 use super::system::System;
+use crate::base;
 use crate::base::BrokerId;
 use crate::broker::Engine;
+use crate::check::Event;
+use crate::check::event::Stopping;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -34,7 +37,7 @@ pub(super) struct Converged {
 /// How long a run that is not healed at any moment may take to come to rest.
 const REST: Duration = Duration::from_secs(30);
 
-/// How long before its end a run has to have been well.
+/// For how long a run has to have been well when it ends.
 const MARGIN: Duration = Duration::from_millis(5);
 
 /// How often it is looked whether all is well, at first and at last.
@@ -44,9 +47,11 @@ const LOOK_AFTER_MAX: Duration = Duration::from_secs(2);
 /// Waits for the end of the run, and tells the processes when it comes.
 pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
     let mut result = Converged::default();
+    let mut healed_at = None;
     if let Some(healed) = course.healed {
         tokio::time::sleep_until(healed.min(course.deadline)).await;
         system.heal();
+        healed_at = Some(system.ledger().now());
     }
     let mut bound = course.healed.map_or(course.deadline, |healed| (healed + course.converge).min(course.deadline));
     let mut pause = LOOK_AFTER_MIN;
@@ -56,12 +61,13 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
             if course.healed.is_none() {
                 bound = bound.min(Instant::now() + REST);
             }
-            let unmet = unmet(system);
-            if unmet.is_empty() {
-                // What ends from now on does so because the run does.
-                result.within = course.healed.map(|healed| Instant::now() - healed + MARGIN);
-                tokio::time::sleep(2 * MARGIN).await;
-                break;
+            if unmet(system, healed_at).is_empty() {
+                tokio::time::sleep(MARGIN).await;
+                if unmet(system, healed_at).is_empty() {
+                    // What ends from now on does so because the run does.
+                    result.within = course.healed.map(|healed| Instant::now() - healed);
+                    break;
+                }
             }
         }
         if Instant::now() >= bound {
@@ -78,9 +84,14 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
             pause = (pause * 3 / 2).min(LOOK_AFTER_MAX);
         }
     }
+    let is_busy = system.is_busy().await;
+    if !is_busy {
+        // Whoever is busy goes on with it all the same.
+        system.ledger().note(Event::Stopping(Stopping { t: system.ledger().now() }));
+    }
     if course.healed.is_some() {
-        if result.within.is_none() && !system.is_busy().await {
-            result.unmet = unmet(system);
+        if result.within.is_none() && !is_busy {
+            result.unmet = unmet(system, healed_at);
         }
         if course.probes && Instant::now() < course.deadline {
             result.unmet.extend(probe::run(system).await.err().map(|why| format!("a probe failed: {why}")));
@@ -97,14 +108,15 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
     result
 }
 
-/// What is not well, in words.
-fn unmet(system: &System) -> Vec<String> {
+/// What is not well, in words; of what was begun after all was healed, not all has to be done.
+fn unmet(system: &System, healed: Option<base::Instant>) -> Vec<String> {
     let mut unmet = system.cluster().look(|engine, _| unmet_in(engine));
     let pending = system.ledger().pending();
     if pending > 0 {
         unmet.push(format!("{pending} sends have no answer"));
     }
     unmet.extend(system.ledger().waiting());
+    unmet.extend(healed.into_iter().flat_map(|healed| system.ledger().overdue(healed)));
     unmet
 }
 

@@ -169,9 +169,13 @@ impl Simulation {
         self
     }
 
-    /// Changes how the client of each process is set up; the closure gets the number of the process.
+    /// Changes how the client of each process is set up, beside what was changed before; the closure gets the number of
+    /// the process.
     pub fn client(mut self, configure: impl Fn(ClientBuilder, usize) -> ClientBuilder + 'static) -> Self {
-        self.configure = Some(Rc::new(configure));
+        self.configure = Some(match self.configure.take() {
+            Some(before) => Rc::new(move |builder, process| configure(before(builder, process), process)),
+            None => Rc::new(configure),
+        });
         self
     }
 

@@ -186,7 +186,7 @@ impl Interceptor for Watcher {
             header.value = Some(id_text(&id).into());
         }
         let source = record.headers.iter().find(|header| header.key == SOURCE_HEADER);
-        let source = source.and_then(|header| source_of(std::str::from_utf8(header.value.as_deref()?).ok()?));
+        let source = source.and_then(|header| source_of(header.value.as_deref()?));
         let place = self.ledger.note(Event::Send(event::Send {
             t: self.ledger.now(),
             op: None,
@@ -339,6 +339,11 @@ impl Interceptor for Watcher {
         self.ledger.expect(Fate::Delivered, record.topic.as_str());
         if let Some(id) = &id {
             self.ledger.settle(Fate::Delivered, record.topic.as_str(), id);
+        }
+        let source = record.headers.iter().find(|header| header.key == SOURCE_HEADER);
+        if let Some(source) = source.and_then(|header| source_of(header.value.as_deref()?)) {
+            // Whoever made it may have crashed before it learned that this was committed.
+            self.ledger.copied(source);
         }
         let delivered = Delivered::Hashed(record.offset.0, id, hash(record.key.as_deref(), record.value.as_deref()));
         let t = self.ledger.now();
@@ -522,7 +527,7 @@ fn name_in(record: &ProducerRecord) -> Option<&[u8]> {
     record.headers.iter().find(|header| header.key == NAME_HEADER)?.value.as_deref()
 }
 
-fn source_of(text: &str) -> Option<event::Source> {
-    let (partition, offset) = text.rsplit_once('@')?;
+fn source_of(header: &[u8]) -> Option<event::Source> {
+    let (partition, offset) = std::str::from_utf8(header).ok()?.rsplit_once('@')?;
     Some(event::Source { partition: partition.to_owned(), offset: offset.parse().ok()? })
 }

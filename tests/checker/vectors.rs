@@ -365,3 +365,135 @@ fn a_commit_at_the_moment_of_an_assignment_counts_if_it_began_before() {
     let back = [at(15, commit("a", 3)), at(20, commit("a", 1)), at(20, answered)];
     check(&with(&back), &[Code::CommitRegress]);
 }
+
+/// A group that falls apart because everybody was asked to end is not stuck, however long the last one takes to end. One
+/// that never became stable before that is, although nobody is left in it when all have gone; and so is one whose members
+/// join again and again. The same goes for partitions and their leaders.
+#[test]
+fn whether_all_went_on_is_judged_by_what_was_before_everybody_was_asked_to_end() {
+    let check = |lines: &[Value], expected: &[Code]| {
+        let setup = json!({"event": "setup", "converge_ms": 0});
+        let report = History::from_events([setup].iter().chain(lines).cloned().map(event)).unwrap().check();
+        assert_eq!(report.codes(), expected, "{report}");
+    };
+    let group = |t: u64, state: &str| json!({"event": "group_state", "t": t, "group": "g", "state": state});
+    let leader = |t: u64, broker: Option<i32>| match broker {
+        Some(broker) => json!({"event": "leader", "t": t, "partition": "o-0", "epoch": t, "broker": broker}),
+        None => json!({"event": "leader", "t": t, "partition": "o-0", "epoch": t}),
+    };
+    let mark = |t: u64, what: &str| json!({"event": what, "t": t});
+    let (healed, stopping, ended) = (mark(1, "healed"), mark(5, "stopping"), mark(9, "ended"));
+    let stuck = &[Code::StuckGroup];
+    let leaving = group(5, "rebalancing");
+    check(&[group(1, "stable"), healed.clone(), stopping.clone(), leaving, ended.clone()], &[]);
+    check(&[healed.clone(), group(2, "rebalancing"), stopping.clone(), group(6, "empty"), ended.clone()], stuck);
+    let again = [mark(1, "healed"), group(2, "rebalancing"), group(5, "rebalancing"), stopping.clone()];
+    check(&again, stuck);
+    check(&[healed.clone(), leader(2, None), stopping.clone(), leader(6, Some(1))], &[Code::Leaderless]);
+    check(&[healed, leader(2, None), leader(3, Some(1)), stopping, leader(6, None), ended], &[]);
+}
+
+fn at(t: u64, mut operation: Value) -> Value {
+    operation["t"] = json!(t);
+    if let Some(end) = operation.get_mut("end") {
+        end["t"] = json!(t);
+    }
+    operation
+}
+
+/// A member sends offsets to a transaction and is late with its end; another one is given the partition meanwhile.
+fn sent_to_a_transaction(rest: &[Value], expected: &[Code]) {
+    let commit = |txn: &str, offset: i64| json!({"event": "commit", "process": "a", "group": "g", "txn": txn, "offsets": {"o-0": offset}, "end": {"result": "ok"}});
+    let mut operations: Vec<Value> =
+        (0..4).map(|n: u64| at(n + 1, send(&format!("p#{n}"), "o-0", "ok", i64::try_from(n).ok()))).collect();
+    operations.insert(0, json!({"event": "setup", "require_stable": true}));
+    operations.extend((0..3).map(|n: u64| at(n + 5, poll("a", json!({"o-0": [[n, format!("p#{n}")]]})))));
+    operations.push(at(10, commit("T1", 1)));
+    operations.push(at(11, ended("T1", true)));
+    operations.push(at(12, commit("T2", 3)));
+    operations.push(at(
+        20,
+        json!({"event": "assigned", "process": "b", "group": "g", "generation": 2, "partitions": {"o-0": null}}),
+    ));
+    operations.extend_from_slice(rest);
+    let report = History::from_events(operations.into_iter().map(event)).unwrap().check();
+    assert_eq!(report.codes(), expected, "{report}");
+}
+
+fn ended(txn: &str, commit: bool) -> Value {
+    json!({"event": "end_txn", "process": "a", "txn": txn, "commit": commit, "end": {"result": "ok"}})
+}
+
+fn stable(offset: i64) -> Value {
+    json!({"event": "fetch_offsets", "process": "b", "group": "g", "require_stable": true,
+        "end": {"result": "ok", "offsets": {"o-0": offset}}})
+}
+
+fn settled(outcome: &str) -> Value {
+    json!({"event": "settled", "txn": "T2", "group": "g", "partition": "o-0", "outcome": outcome})
+}
+
+/// The next owner waits for stable offsets, and begins with what the transaction has committed since.
+#[test]
+fn a_transaction_that_ends_after_an_assignment_tells_where_to_begin() {
+    let read = |t, offset: i64| at(t, poll("b", json!({"o-0": [[offset, format!("p#{offset}")]]})));
+    let check = sent_to_a_transaction;
+    check(&[at(25, ended("T2", true)), at(26, stable(3)), read(30, 3)], &[]);
+    check(&[at(25, settled("commit")), at(26, stable(3)), read(30, 3)], &[]);
+    check(&[read(30, 3), at(35, ended("T2", true))], &[Code::StartSkip]);
+    check(&[at(25, settled("abort")), read(30, 3)], &[Code::StartSkip]);
+}
+
+/// A member was removed without knowing it; when it asked where to begin, its successor had gone on already.
+#[test]
+fn who_was_removed_without_knowing_it_begins_where_its_successor_is() {
+    let read = |t, offset: i64| at(t, poll("b", json!({"o-0": [[offset, format!("p#{offset}")]]})));
+    let commit = |offset: i64| {
+        at(
+            24,
+            json!({"event": "commit", "process": "c", "group": "g", "offsets": {"o-0": offset}, "end": {"result": "ok"}}),
+        )
+    };
+    let check = sent_to_a_transaction;
+    check(&[at(22, settled("abort")), commit(3), read(30, 3)], &[]);
+    check(&[at(22, settled("abort")), commit(2), read(30, 3)], &[Code::StartSkip]);
+}
+
+/// A crashed client ends nothing any more: who comes after it does, or the transaction's time is over.
+#[test]
+fn offsets_are_stable_when_somebody_else_has_ended_their_transaction() {
+    let check = sent_to_a_transaction;
+    check(&[at(30, stable(1))], &[Code::CommitStale]);
+    check(&[at(25, settled("abort")), at(30, stable(1))], &[]);
+    check(&[at(30, stable(1)), at(35, settled("abort"))], &[Code::CommitStale]);
+    check(&[at(25, settled("commit")), at(30, stable(1))], &[Code::CommitStale]);
+}
+
+/// The answer to the end of a transaction was lost and asked for again until long after; meanwhile others had gone on.
+#[test]
+fn a_commit_that_was_answered_late_is_not_the_last_one() {
+    let check = |settled: Option<u64>, next: i64, split: bool| {
+        let input = |n: i64| at(1, send(&format!("p#{n}"), "o-0", "ok", Some(n)));
+        let output = |txn: &str, n: i64| {
+            let mut output = of_txn(send(&format!("{txn}#0"), "s-0", "ok", Some(n)), txn);
+            output["source"] = json!({"partition": "o-0", "offset": n});
+            at(2, output)
+        };
+        let commit = |txn: &str, offset: i64| json!({"event": "commit", "process": txn, "group": "g", "txn": txn, "offsets": {"o-0": offset}, "end": {"result": "ok"}});
+        let mut operations = vec![input(0), input(1), output("T1", 0), output("T2", 1)];
+        operations.extend([at(10, commit("T1", 1)), at(11, ended("T1", true))]);
+        operations[5]["end"]["t"] = json!(100);
+        operations.extend(settled.map(|t| {
+            at(t, json!({"event": "settled", "txn": "T1", "group": "g", "partition": "o-0", "outcome": "commit"}))
+        }));
+        operations.extend([at(20, commit("T2", next)), at(21, ended("T2", true))]);
+        operations
+            .push(at(110, poll("r", json!({"o-0": [[0, "p#0"], [1, "p#1"]], "s-0": [[0, "T1#0"], [1, "T2#0"]]}))));
+        let report = History::from_events(operations.into_iter().map(event)).unwrap().check();
+        assert_eq!(report.codes().contains(&Code::EosSplit), split, "{report}");
+    };
+    check(Some(12), 2, false);
+    check(Some(12), 1, true);
+    // Of two commits at a time, either may have been the last.
+    check(None, 2, false);
+}

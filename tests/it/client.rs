@@ -13,12 +13,16 @@ use rehearsal::client::AlterConfig;
 use rehearsal::client::Client;
 use rehearsal::client::ConfigResource;
 use rehearsal::client::Consumer;
+use rehearsal::client::GroupProtocol;
+use rehearsal::client::Interceptor;
 use rehearsal::client::OffsetReset;
 use rehearsal::client::OffsetSpec;
 use rehearsal::client::ProducerRecord;
 use rehearsal::client::StartFrom;
 use rehearsal::client::TopicPartition;
 use rehearsal::wire::compression::Compression;
+use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -248,4 +252,64 @@ async fn a_first_answer_to_another_request_is_a_connection_that_is_lost() {
     consumer.subscribe(["t"]).unwrap();
     assert_eq!(consumer.recv().await.unwrap().offset.0, 0);
     fault.assert_fired();
+}
+
+/// For a moment a group's coordinator was not among the brokers that clients were told of. Its members took the broker
+/// that nobody knew any more for an end of it all, and never came back.
+#[tokio::test(start_paused = true)]
+async fn a_member_outlives_that_its_coordinator_is_taken_for_dead() {
+    for protocol in [GroupProtocol::Classic, GroupProtocol::Consumer] {
+        let cluster = Cluster::in_memory().brokers(3).topic("t", 1).topic("u", 1).start().await.unwrap();
+        let client = connect(&cluster).await;
+        let consumer = client.consumer().group_id("g").group_protocol(protocol);
+        let mut consumer = consumer.auto_offset_reset(OffsetReset::Earliest).build();
+        consumer.subscribe(["t"]).unwrap();
+        cluster.seed("t", [Record::new("before")]).unwrap();
+        assert_eq!(drain(&mut consumer).await, ["before"], "{protocol:?}");
+        let coordinator = cluster.group("g").coordinator().unwrap().0;
+        cluster.broker(coordinator).fence().unwrap();
+        // Another topic has the client look who the brokers are.
+        client.producer().build().send(ProducerRecord::new("u").value("x")).await.unwrap();
+        assert_eq!(drain(&mut consumer).await, [""; 0], "{protocol:?}");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        cluster.broker(coordinator).unfence().unwrap();
+        cluster.seed("t", [Record::new("after")]).unwrap();
+        assert_eq!(drain(&mut consumer).await, ["after"], "{protocol:?}");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(cluster.group("g").members().len(), 1, "{protocol:?}: {}", cluster.journal());
+    }
+}
+
+/// What a consumer is given in a group, and gives up.
+#[derive(Debug, Default)]
+struct Owned(Mutex<Vec<&'static str>>);
+
+impl Interceptor for Owned {
+    fn on_assigned(&self, _: u64, _: &str, _: i32, _: &[TopicPartition]) {
+        self.0.lock().unwrap().push("assigned");
+    }
+
+    fn on_released(&self, _: u64, _: &str, _: &[TopicPartition], _: bool) {
+        self.0.lock().unwrap().push("released");
+    }
+}
+
+/// A consumer that its group had refused was dropped before it asked for another record: to those who watched, it owned
+/// its partition for ever.
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_can_no_longer_be_a_member_gives_up_what_it_owns_when_it_is_dropped() {
+    let cluster = Cluster::in_memory().topic("t", 1).start().await.unwrap();
+    let owned = Arc::new(Owned::default());
+    let client = Client::builder().endpoint(cluster.endpoint()).interceptor(Arc::clone(&owned) as _);
+    let client = client.connect().await.unwrap();
+    let mut consumer = client.consumer().group_id("g").build();
+    consumer.subscribe(["t"]).unwrap();
+    drain(&mut consumer).await;
+    let refused = cluster.inject(Fault::on(ApiKey::Heartbeat).error(ErrorCode::GROUP_AUTHORIZATION_FAILED)).unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(refused.fired() > 0);
+    assert_eq!(*owned.0.lock().unwrap(), ["assigned"]);
+    drop(consumer);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(*owned.0.lock().unwrap(), ["assigned", "released"]);
 }

@@ -131,6 +131,27 @@ async fn everything_is_healed_at_its_time() {
     assert!(guard.reports().iter().all(|report| report.ended), "{guard}");
 }
 
+/// The preferred replica was out of the ISR for a moment longer than the partition was to have no leader: nobody was
+/// elected then, and nobody ever after, with two replicas in sync that could have led.
+#[tokio::test(start_paused = true)]
+async fn a_partition_without_a_leader_gets_one_although_the_preferred_replica_cannot_lead() {
+    let preferred = r#"{"broker": {"broker": 1, "action": "shutdown"}}"#;
+    let leaderless = r#"{"partition": {"topic": "t", "partition": 0, "action": "leaderless"}}"#;
+    let undone = r#""for_ms": 500, "#;
+    for (heal, for_ms) in [("", undone), (r#""heal_at_ms": 1500, "#, "")] {
+        let cluster = cluster().await;
+        cluster.partition("t", 0).hold_replication(1).unwrap();
+        let stays_out = format!(r#"{{"at_ms": 100, "for_ms": 100, "do": {preferred}}}"#);
+        let plan = format!(r#"{{{heal}"commands": [{stays_out}, {{"at_ms": 1000, {for_ms}"do": {leaderless}}}]}}"#);
+        let guard = cluster.inject_plan(&FaultPlan::from_json(&plan).unwrap()).unwrap();
+        sleep(1100).await;
+        assert_eq!(leader(&cluster), BrokerId::NONE, "{plan}");
+        sleep(500).await;
+        assert_eq!(leader(&cluster), BrokerId(2), "{plan}: {}", cluster.journal());
+        guard.assert_all_fired();
+    }
+}
+
 async fn transactional(cluster: &Cluster) -> TransactionalProducer {
     Client::connect(cluster).await.unwrap().producer().transactional("id").init().await.unwrap()
 }

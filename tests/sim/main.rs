@@ -4,6 +4,7 @@
 
 mod cancelling;
 mod census;
+mod converging;
 mod core;
 mod determinism;
 mod gallery;

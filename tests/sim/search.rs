@@ -2,19 +2,19 @@
 //!
 //! One seed is one run. A run kills a bug when the checker finds something in it, or when it does not become well again,
 //! and nothing of the kind happens in the same run without the bug. How many seeds that takes says how sharp the checker
-//! and the workloads are. The short form looks for a few bugs; the long form for all, several times over, and prints the
-//! median: `KILLS=5 cargo test --release --test sim search -- --ignored --nocapture`.
+//! and the workloads are. The short form looks for a few bugs; the long form (`table`) for all, several times over.
 //!
 //! Not here: the scenarios that are made for one bug (`gallery`).
 
+mod members;
 mod mill;
+mod table;
 
 use rehearsal::base::{BrokerMutant, Rng, Seed};
 use rehearsal::check::Verdict;
 use rehearsal::client::ClientMutant;
-use rehearsal::fault::{FaultPlan, PlanScope};
-use rehearsal::sim::{GroupProtocolName, Run, RunFile, Simulation, Workload, WorkloadKind};
-use std::collections::BTreeMap;
+use rehearsal::sim::{Run, RunFile, Simulation, Swarm, WorkloadKind};
+use std::time::Duration;
 
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,22 +57,11 @@ fn system(seed: u64) -> Simulation {
     if rng.below(2) == 0 { mill::system(seed, &mut rng) } else { workload(seed, &mut rng).simulation() }
 }
 
-/// One of the workloads that come with the crate, with random faults.
+/// One of the workloads that come with the crate, with random faults and settings.
 fn workload(seed: u64, rng: &mut Rng) -> RunFile {
     let kinds = WorkloadKind::ALL;
     let kind = kinds[usize::try_from(rng.below(kinds.len() as u64)).unwrap()];
-    let mut workload = Workload { records: 30, ..Workload::new(kind) };
-    if rng.below(3) == 0 {
-        workload.config.group_protocol = GroupProtocolName::Consumer;
-    }
-    let mut file = RunFile::new(seed, workload);
-    let mut topics = vec![("orders".to_owned(), 2)];
-    if kind == WorkloadKind::Copy {
-        topics.push(("shipments".to_owned(), 2));
-    }
-    let groups = file.workload.groups();
-    file.faults = FaultPlan::random(Seed(seed), &PlanScope { topics, groups, processes: 0, heal_at_ms: 10_000 });
-    file
+    Swarm::default().heal_after(Duration::from_secs(10)).file_of(seed, kind)
 }
 
 /// What is wrong in a run: the codes, or that it was not well in the end.
@@ -134,32 +123,6 @@ fn a_few_planted_bugs_are_found_by_chance() {
         let kill = hunt(Mutant::Broker(mutant), 0, 20);
         assert!(kill.is_some(), "{mutant:?} survives 20 seeds");
     }
-}
-
-#[test]
-#[ignore = "the long form; see above"]
-fn all_planted_bugs_are_found_by_chance() {
-    let (kills, seeds_max) = (number("KILLS", 3), number("SEEDS", 200));
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let mut survivors = Vec::new();
-    println!("| planted bug | median seeds to kill | of | found as |\n|---|--:|--:|---|");
-    for mutant in all().into_iter().filter(|mutant| mutant.name().contains(&only)) {
-        let mut seeds = Vec::new();
-        let mut codes: BTreeMap<String, u64> = BTreeMap::new();
-        for n in 0..kills {
-            let Some(kill) = hunt(mutant, n * 100_000, seeds_max) else { continue };
-            seeds.push(kill.seeds);
-            kill.codes.into_iter().for_each(|code| *codes.entry(code).or_default() += 1);
-        }
-        seeds.sort_unstable();
-        let median = seeds.get(seeds.len() / 2).map_or_else(|| "survives".to_owned(), ToString::to_string);
-        let codes: Vec<String> = codes.keys().cloned().collect();
-        println!("| {} | {median} | {} | {} |", mutant.name(), seeds.len(), codes.join(", "));
-        if seeds.is_empty() {
-            survivors.push(mutant.name());
-        }
-    }
-    assert!(survivors.is_empty(), "after {seeds_max} seeds, {kills} times, these survive: {survivors:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::group_tests::join;
 use super::group_tests::state;
 use super::group_tests::sync;
 use super::group_tests::two_members;
+use super::txn_tests::Client;
 use crate::base::BrokerId;
 use crate::base::Command;
 use crate::base::ErrorCode;
@@ -25,6 +26,7 @@ use crate::wire::messages::offset_commit::OffsetCommitResponse;
 use crate::wire::messages::offset_fetch::OffsetFetchRequest;
 use crate::wire::messages::offset_fetch::OffsetFetchRequestTopic;
 use crate::wire::messages::sync_group::SyncGroupResponse;
+use crate::wire::messages::txn_offset_commit::TxnOffsetCommitResponse;
 
 /// Three brokers, of which the first coordinates group `g`.
 fn cluster() -> TestCluster {
@@ -150,6 +152,20 @@ fn a_member_expires_by_any_of_its_names() {
 }
 
 #[test]
+fn some_member_expires_as_long_as_there_is_one() {
+    let mut cluster = cluster();
+    let [(_, first), (_, second)] = two_members(&mut cluster);
+    let mut ids = [first.member_id, second.member_id];
+    ids.sort_unstable();
+    assert_eq!(act(&mut cluster, GroupAction::ExpireAny { n: 5 }), ErrorCode::NONE);
+    let left = cluster.engine.group_snapshot("g").unwrap().members;
+    assert_eq!(left.iter().map(|member| &*member.member_id).collect::<Vec<_>>(), [&*ids[0]]);
+    assert_eq!(act(&mut cluster, GroupAction::ExpireAny { n: 5 }), ErrorCode::NONE);
+    assert_eq!(state(&cluster), GroupState::Empty);
+    assert_eq!(act(&mut cluster, GroupAction::ExpireAny { n: 5 }), ErrorCode::UNKNOWN_MEMBER_ID);
+}
+
+#[test]
 fn offsets_expire_when_a_test_says_so() {
     let mut cluster = cluster();
     assert_eq!(act(&mut cluster, GroupAction::ExpireOffsets), ErrorCode::GROUP_ID_NOT_FOUND);
@@ -170,16 +186,16 @@ fn a_coordinator_moves_to_a_replica_in_sync_only() {
 
 /// Stops both followers of the group's partition, or lets them go on.
 fn hold(cluster: &mut TestCluster, on: bool) {
+    hold_followers(cluster, "__consumer_offsets", 3, on);
+}
+
+fn hold_followers(cluster: &mut TestCluster, topic: &str, partition: i32, on: bool) {
     for broker in [2, 3].map(BrokerId) {
         let action = match on {
             true => PartitionAction::HoldReplication { broker },
             false => PartitionAction::ReleaseReplication { broker },
         };
-        cluster.apply(Command::Partition {
-            topic: "__consumer_offsets".to_owned(),
-            partition: PartitionIndex(3),
-            action,
-        });
+        cluster.apply(Command::Partition { topic: topic.to_owned(), partition: PartitionIndex(partition), action });
     }
 }
 
@@ -214,6 +230,33 @@ fn a_commit_is_answered_when_it_is_replicated() {
     assert_eq!(code(cluster.received(connection).response()), ErrorCode::NOT_COORDINATOR);
     // What was not replicated is lost with its leader, and nobody was told otherwise.
     assert_eq!(committed(&mut cluster, 2), Ok(-1));
+}
+
+/// A transaction's coordinator was slow to take the group's partition in, and by then nobody minded any more whether
+/// the offsets were replicated: a producer was told that they are stored, their leader died, the next one had never
+/// heard of them, and somebody else read and copied the same records again.
+#[test]
+fn offsets_in_a_transaction_are_answered_when_they_are_replicated_however_long_their_proof_took() {
+    let code = |response: TxnOffsetCommitResponse| ErrorCode::new(response.topics[0].partitions[0].error_code);
+    let waiting = || {
+        let mut cluster = cluster();
+        let client = Client::begin(&mut cluster, "m", 2);
+        // Where Java puts `m`.
+        hold_followers(&mut cluster, "__transaction_state", 9, true);
+        hold(&mut cluster, true);
+        let connection = cluster.connect(1);
+        assert_eq!(cluster.send(connection, 5, client.offset_request("t", 7)), Answer::Waiting);
+        hold_followers(&mut cluster, "__transaction_state", 9, false);
+        (cluster, connection)
+    };
+    let (mut cluster, connection) = waiting();
+    assert_eq!(cluster.received::<TxnOffsetCommitResponse>(connection), Answer::Waiting);
+    hold(&mut cluster, false);
+    assert_eq!(code(cluster.received(connection).response()), ErrorCode::NONE);
+
+    let (mut cluster, connection) = waiting();
+    assert_eq!(act(&mut cluster, GroupAction::MoveCoordinator { broker: BrokerId(2) }), ErrorCode::NONE);
+    assert_eq!(code(cluster.received(connection).response()), ErrorCode::NOT_COORDINATOR);
 }
 
 #[test]

@@ -62,6 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
     let partition = prop_oneof![
         2 => broker().prop_map(|broker| PartitionAction::Elect { broker }),
         1 => Just(PartitionAction::ElectPreferred),
+        1 => Just(PartitionAction::ElectAny),
         1 => Just(PartitionAction::Leaderless),
         1 => broker().prop_map(|broker| PartitionAction::HoldReplication { broker }),
         2 => broker().prop_map(|broker| PartitionAction::ReleaseReplication { broker }),
@@ -223,11 +224,7 @@ impl Model {
             self.take(Step::Partition(PartitionAction::ReleaseReplication { broker }));
             self.check();
         }
-        let log = log_of(&self.cluster);
-        if log.leader() == BrokerId::NONE {
-            let broker = log.isr()[0];
-            self.take(Step::Partition(PartitionAction::Elect { broker }));
-        }
+        self.take(Step::Partition(PartitionAction::ElectAny));
         for broker in 1..=BROKERS {
             self.take(Step::Partition(PartitionAction::ExpandIsr { broker: BrokerId(broker) }));
         }

@@ -165,6 +165,20 @@ impl Client {
         ErrorCode::new(response.error_code)
     }
 
+    pub(super) fn offset_request(&self, topic: &str, offset: i64) -> TxnOffsetCommitRequest {
+        let row =
+            TxnOffsetCommitRequestPartition { committed_offset: offset, ..TxnOffsetCommitRequestPartition::default() };
+        let topic = TxnOffsetCommitRequestTopic { name: topic.into(), partitions: vec![row], ..Default::default() };
+        TxnOffsetCommitRequest {
+            transactional_id: self.transactional_id.into(),
+            group_id: "g".into(),
+            producer_id: self.id,
+            producer_epoch: self.epoch,
+            topics: vec![topic],
+            ..TxnOffsetCommitRequest::default()
+        }
+    }
+
     /// Commits an offset of group `g` for partition 0 of a topic within the transaction.
     fn commit_offset(&self, cluster: &mut TestCluster, topic: &str, offset: i64) -> ErrorCode {
         if self.version < 2 {
@@ -180,17 +194,7 @@ impl Client {
                 return ErrorCode::new(response.error_code);
             }
         }
-        let row =
-            TxnOffsetCommitRequestPartition { committed_offset: offset, ..TxnOffsetCommitRequestPartition::default() };
-        let topic = TxnOffsetCommitRequestTopic { name: topic.into(), partitions: vec![row], ..Default::default() };
-        let request = TxnOffsetCommitRequest {
-            transactional_id: self.transactional_id.into(),
-            group_id: "g".into(),
-            producer_id: self.id,
-            producer_epoch: self.epoch,
-            topics: vec![topic],
-            ..TxnOffsetCommitRequest::default()
-        };
+        let request = self.offset_request(topic, offset);
         let home = cluster.coordinator("g");
         let response = cluster.ask_broker(home, if self.version < 2 { 4 } else { 5 }, request);
         ErrorCode::new(response.topics[0].partitions[0].error_code)

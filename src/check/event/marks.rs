@@ -177,6 +177,14 @@ pub struct CommitRemoved {
     pub by: Removal,
 }
 
+/// Everybody was asked to end: whether all went on is judged by what was before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stopping {
+    /// When.
+    pub t: Instant,
+}
+
 /// The recording ended: whatever had not happened by then did not happen in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -53,6 +53,8 @@ pub enum Event {
     Fault(Fault),
     /// Everything broken on purpose works again.
     Healed(Healed),
+    /// Everybody was asked to end: up to here all had to go on, from here on whoever ends may leave things as they are.
+    Stopping(Stopping),
     /// The recording ended; without it, it is taken to end with its last event.
     Ended(Ended),
     /// A partition came into being.
@@ -126,6 +128,7 @@ impl Event {
             Self::Crashed(line) => Some(line.t),
             Self::Fault(line) => Some(line.t),
             Self::Healed(line) => Some(line.t),
+            Self::Stopping(line) => Some(line.t),
             Self::Ended(line) => Some(line.t),
             Self::Created(line) => Some(line.t),
             Self::Deleted(line) => Some(line.t),

@@ -4,6 +4,7 @@ use super::Facts;
 use super::nanos;
 use crate::check::event::Answer;
 use crate::check::event::Event;
+use crate::check::event::Outcome;
 use crate::check::history::History;
 use crate::check::names::Id;
 use std::collections::BTreeMap;
@@ -56,6 +57,8 @@ pub(crate) struct Commit {
     pub(crate) answered: u64,
     /// How the commit itself was answered.
     pub(crate) accepted: Option<Answer>,
+    /// When its group learned how its transaction ended, and how.
+    pub(crate) settled: Option<(u64, Outcome)>,
 }
 
 /// A processed mark.
@@ -136,6 +139,7 @@ pub(super) fn intervals(facts: &Facts<'_>) -> Vec<Interval> {
 pub(super) fn commits(facts: &Facts<'_>) -> BTreeMap<(u32, u32), Vec<Commit>> {
     let history = facts.history;
     let mut commits: BTreeMap<(u32, u32), Vec<Commit>> = BTreeMap::new();
+    let settled = settled(history);
     for (event, line) in &history.others {
         let Event::Commit(line) = line else { continue };
         let Some(group) = history.groups.find(&line.group) else { continue };
@@ -158,8 +162,10 @@ pub(super) fn commits(facts: &Facts<'_>) -> BTreeMap<(u32, u32), Vec<Commit>> {
                 asked,
                 answered,
                 accepted,
+                settled: None,
             };
             if let Some(txn) = txn {
+                commit.settled = settled.get(&(txn, &*line.group, &**name)).copied();
                 take_effect(facts, txn, &mut commit);
             }
             commits.entry((group, partition)).or_default().push(commit);
@@ -171,12 +177,39 @@ pub(super) fn commits(facts: &Facts<'_>) -> BTreeMap<(u32, u32), Vec<Commit>> {
     commits
 }
 
+/// What became of the offsets that transactions had sent to groups, and when: by transaction, group and partition.
+fn settled(history: &History) -> BTreeMap<(u32, &str, &str), (u64, Outcome)> {
+    let mut settled = BTreeMap::new();
+    for (_, line) in &history.others {
+        let Event::Settled(line) = line else { continue };
+        let Some(txn) = history.txns.find(&line.txn) else { continue };
+        settled.entry((txn, &*line.group, &*line.partition)).or_insert((nanos(line.t), line.outcome));
+    }
+    settled
+}
+
 /// Offsets sent to a transaction take effect with it.
 fn take_effect(facts: &Facts<'_>, txn: u32, commit: &mut Commit) {
-    let txn = &facts.txns[txn as usize];
     if commit.accepted == Some(Answer::Fail) {
         return;
     }
+    by_client(facts, txn, commit);
+    // A client learns late how its transaction ended, or never; its group knows.
+    match (commit.answer, commit.settled) {
+        (Some(Answer::Ok), Some((t, Outcome::Commit))) => commit.completed = commit.completed.min(t),
+        (None | Some(Answer::Info), Some((t, Outcome::Commit))) => {
+            (commit.answer, commit.completed) = (Some(Answer::Ok), t);
+        }
+        (None | Some(Answer::Info), Some((_, Outcome::Abort))) => {
+            (commit.answer, commit.completed) = (Some(Answer::Fail), NEVER);
+        }
+        _ => {}
+    }
+}
+
+/// What the client of a transaction knows of its offsets.
+fn by_client(facts: &Facts<'_>, txn: u32, commit: &mut Commit) {
+    let txn = &facts.txns[txn as usize];
     let accepted = commit.accepted;
     let mut ends = txn.ends.iter().filter(|end| end.commit);
     let Some(first) = ends.next() else {

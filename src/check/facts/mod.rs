@@ -66,6 +66,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) resends: BTreeMap<u32, Vec<usize>>,
     /// When the last fault was mended.
     pub(crate) healed: Option<u64>,
+    /// Up to when and to which event all had to go on.
+    pub(crate) stopping: (u64, u32),
     /// When each process crashed.
     pub(crate) crashed: BTreeMap<u32, u64>,
     /// Partitions that were deleted.
@@ -93,6 +95,7 @@ impl<'a> Facts<'a> {
             processed: BTreeMap::new(),
             resends,
             healed: None,
+            stopping: (history.end_t, u32::MAX),
             crashed: BTreeMap::new(),
             deleted: vec![false; history.partitions.len()],
             created: BTreeMap::new(),
@@ -111,10 +114,11 @@ impl<'a> Facts<'a> {
     fn read_marks(&mut self) {
         let history = self.history;
         let mut without_power: Vec<i32> = Vec::new();
-        for (_, event) in &history.others {
+        for (number, event) in &history.others {
             let nanos = event.t().map_or(0, nanos);
             match event {
                 Event::Healed(_) => self.healed = Some(nanos),
+                Event::Stopping(_) => self.stopping = (nanos, *number),
                 Event::Crashed(line) => {
                     if let Some(process) = history.processes.find(&line.process) {
                         self.crashed.entry(process).or_insert(nanos);
@@ -231,11 +235,11 @@ impl<'a> Facts<'a> {
         self.flags[send as usize] & flag != 0
     }
 
-    /// When the last fault was mended and time to converge has passed too; none when the history ends before.
+    /// When the last fault was mended and time to converge has passed too; none when everybody was asked to end before.
     pub(crate) fn deadline(&self) -> Option<u64> {
         let converge = u64::try_from(self.history.setup.converge().as_nanos()).unwrap_or(u64::MAX);
         let deadline = self.healed?.saturating_add(converge);
-        (self.history.end_t >= deadline).then_some(deadline)
+        (self.stopping.0 >= deadline).then_some(deadline)
     }
 
     pub(crate) fn name(&self, id: Id) -> String {

@@ -206,6 +206,7 @@ fn is_white(event: &Event) -> bool {
             | Event::Crashed(_)
             | Event::Fault(_)
             | Event::Healed(_)
+            | Event::Stopping(_)
             | Event::Ended(_)
             | Event::Created(_)
             | Event::Deleted(_)

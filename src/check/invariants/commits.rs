@@ -172,8 +172,10 @@ fn one_answer(
     if line.require_stable {
         let open = commits.iter().find(|commit| {
             let Some(txn) = commit.txn else { return false };
-            // What began at the instant of the answer may have come before it.
-            let ended = facts.txns[txn as usize].ends.iter().any(|end| end.invoked <= answered);
+            // What began at the instant of the answer may have come before it; and not only its client ends a
+            // transaction: the next producer of the name does, and time.
+            let ended = facts.txns[txn as usize].ends.iter().any(|end| end.invoked <= answered)
+                || commit.settled.is_some_and(|(t, _)| t <= answered);
             commit.accepted == Some(Answer::Ok) && commit.answered < asked && !ended
         });
         if let Some(open) = open {

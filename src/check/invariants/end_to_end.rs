@@ -6,6 +6,9 @@ use super::processing::last_commit;
 use super::processing::start;
 use crate::check::code::Code;
 use crate::check::event::Answer;
+use crate::check::event::Event;
+use crate::check::event::Outcome;
+use crate::check::facts::Commit;
 use crate::check::facts::Facts;
 use crate::check::facts::flag;
 use crate::check::findings::Anomaly;
@@ -42,6 +45,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             });
         }
     }
+    let dropped = dropped(facts);
     for partition in inputs {
         let mut groups = facts.commits.iter().filter(|((_, of), _)| *of == partition).peekable();
         if groups.peek().is_none() {
@@ -49,15 +53,26 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         }
         for ((group, _), commits) in groups {
             let last = last_commit(commits);
-            let unsure = commits.iter().any(|commit| {
-                !matches!(commit.answer, Some(Answer::Ok | Answer::Fail))
-                    && last.is_none_or(|last| commit.completed >= last.invoked)
+            let unsure = commits.iter().any(|commit| match commit.answer {
+                Some(Answer::Fail) => false,
+                // Of two at a time, either may have come last.
+                Some(Answer::Ok) => {
+                    last.is_some_and(|last| commit.offset != last.offset && commit.completed > last.invoked)
+                }
+                Some(Answer::Info) | None => last.is_none_or(|last| commit.completed >= last.invoked),
             });
             if unsure {
                 findings.undecided(Code::EosSplit, "nobody knows whether the last commit took effect");
                 continue;
             }
             let Some(start) = start(facts, *group, partition) else { continue };
+            // What a client takes for committed may have been dropped by the group.
+            let kept: Vec<Commit> = commits
+                .iter()
+                .filter(|commit| commit.txn.is_none_or(|txn| !dropped.contains(&(txn, *group, partition))))
+                .copied()
+                .collect();
+            let last = last_commit(&kept);
             let committed = last.map_or(start, |last| last.offset);
             let order = facts.order(partition);
             for (place, entry) in order.visible().filter(|(_, entry)| entry.offset >= start) {
@@ -86,6 +101,21 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// The offsets of transactions that a group has dropped: transaction, group, partition.
+fn dropped(facts: &Facts<'_>) -> BTreeSet<(u32, u32, u32)> {
+    let history = facts.history;
+    let (mut dropped, mut kept) = (BTreeSet::new(), BTreeSet::new());
+    for (_, event) in &history.others {
+        let Event::Settled(line) = event else { continue };
+        let place =
+            (history.txns.find(&line.txn), history.groups.find(&line.group), history.partitions.find(&line.partition));
+        let (Some(txn), Some(group), Some(partition)) = place else { continue };
+        let list = if line.outcome == Outcome::Abort { &mut dropped } else { &mut kept };
+        list.insert((txn, group, partition));
+    }
+    &dropped - &kept
 }
 
 /// Whether readers of committed data see an output.

@@ -34,7 +34,8 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         return;
     };
     // Whatever began later than this has no reason to be done.
-    let long_ago = history.end_t - (deadline - healed);
+    let (stopping, _) = facts.stopping;
+    let long_ago = stopping - (deadline - healed);
     let ops = operations(facts);
     for op in ops.iter().filter(|op| op.pending && op.invoked <= long_ago) {
         if facts.crashed.contains_key(&op.process) {
@@ -106,32 +107,32 @@ fn operations(facts: &Facts<'_>) -> Vec<Op> {
 }
 
 fn coordinators(facts: &Facts<'_>, findings: &mut Findings, long_ago: u64) {
-    let mut groups: BTreeMap<&str, (u64, u32, GroupStatus)> = BTreeMap::new();
-    let mut leaders: BTreeMap<&str, (u64, u32, Option<i32>)> = BTreeMap::new();
-    for (event, line) in &facts.history.others {
-        match line {
+    // Since when a group has not been stable, a partition has had no leader.
+    let mut groups: BTreeMap<&str, Option<(u64, u32)>> = BTreeMap::new();
+    let mut leaders: BTreeMap<&str, Option<(u64, u32)>> = BTreeMap::new();
+    let (_, stopping) = facts.stopping;
+    for (event, line) in facts.history.others.iter().filter(|(event, _)| *event < stopping) {
+        let (since, is_well, t) = match line {
             Event::GroupState(line) => {
-                groups.insert(&line.group, (nanos(line.t), *event, line.state));
+                (groups.entry(&line.group).or_default(), line.state != GroupStatus::Rebalancing, line.t)
             }
-            Event::Leader(line) => {
-                leaders.insert(&line.partition, (nanos(line.t), *event, line.broker));
-            }
-            _ => {}
-        }
+            Event::Leader(line) => (leaders.entry(&line.partition).or_default(), line.broker.is_some(), line.t),
+            _ => continue,
+        };
+        *since = if is_well { None } else { since.or(Some((nanos(t), *event))) };
     }
-    for (group, (t, event, state)) in groups {
-        if state == GroupStatus::Rebalancing && t <= long_ago {
-            findings.add(Code::StuckGroup, || {
-                Anomaly::of(group).at(event, format!("{group} began to rebalance, and never became stable"))
-            });
-        }
+    let long_since = |since: Option<(u64, u32)>| since.filter(|(t, _)| *t <= long_ago).map(|(_, event)| event);
+    for (group, since) in groups {
+        let Some(event) = long_since(since) else { continue };
+        findings.add(Code::StuckGroup, || {
+            Anomaly::of(group).at(event, format!("{group} began to rebalance, and never became stable"))
+        });
     }
-    for (partition, (t, event, leader)) in leaders {
-        if leader.is_none() && t <= long_ago {
-            findings.add(Code::Leaderless, || {
-                Anomaly::of(partition).at(event, format!("{partition} lost its leader, and never got another one"))
-            });
-        }
+    for (partition, since) in leaders {
+        let Some(event) = long_since(since) else { continue };
+        findings.add(Code::Leaderless, || {
+            Anomaly::of(partition).at(event, format!("{partition} lost its leader, and never got another one"))
+        });
     }
 }
 
@@ -140,7 +141,7 @@ fn consumers(facts: &Facts<'_>, findings: &mut Findings, deadline: u64, converge
     let history = facts.history;
     for own in facts.intervals.iter().filter(|own| own.to >= deadline) {
         // Whoever gave it up in the end had until then.
-        let long_ago = own.to.min(history.end_t) - converge;
+        let long_ago = own.to.min(facts.stopping.0) - converge;
         if own.from > long_ago {
             continue;
         }

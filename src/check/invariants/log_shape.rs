@@ -9,6 +9,8 @@ use crate::check::event::FaultKind;
 use crate::check::facts::Facts;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
+use crate::check::setup::name_of;
+use crate::check::setup::topic_of;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -55,6 +57,8 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             let expected = match next_seq.get(&key) {
                 Some((next, _)) => Some(*next),
                 None if order.log_start > 0 => None,
+                // A producer goes on in a topic that was created anew, whose brokers have not heard of it.
+                None if name_of(topic_of(name)) != topic_of(name) => None,
                 None => Some(0),
             };
             let fresh = batch.seq == 0 && forgotten.contains(&(name, batch.pid));

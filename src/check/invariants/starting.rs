@@ -8,6 +8,10 @@ use crate::check::facts::Opened;
 use crate::check::facts::Session;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
+use crate::check::history::History;
+use crate::check::setup::OffsetReset;
+use crate::check::setup::name_of;
+use crate::check::setup::topic_of;
 use std::collections::BTreeSet;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
@@ -20,16 +24,18 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     }
     for session in &facts.sessions {
         let Some(chunk) = session.chunks.first() else { continue };
-        let Some((start, by)) = start(facts, session, &removed) else { continue };
         let chunk = &history.chunks[*chunk as usize];
         let poll = facts.poll_of(chunk);
+        let Some((starts, by)) = starts(facts, session, poll.completed, &removed) else { continue };
         let Some(first) = facts.delivered(chunk).first() else { continue };
-        let skipped = facts.order(session.partition).first_owed(start, first.offset, facts.reads_committed(poll));
-        let code = match skipped {
-            _ if first.offset < start => Code::StartRewind,
-            Some(_) => Code::StartSkip,
-            None => continue,
-        };
+        let order = facts.order(session.partition);
+        let skipped = |start| order.first_owed(start, first.offset, facts.reads_committed(poll));
+        if starts.iter().any(|start| *start <= first.offset && skipped(*start).is_none()) {
+            continue;
+        }
+        let Some(&start) = starts.first() else { continue };
+        let code = if first.offset < start { Code::StartRewind } else { Code::StartSkip };
+        let skipped = skipped(start);
         findings.add(code, || {
             let (process, partition) =
                 (history.process_name(session.process), history.partition_name(session.partition));
@@ -49,31 +55,44 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     }
 }
 
-/// Where a session was to begin, and the commit that says so.
-fn start(facts: &Facts<'_>, session: &Session, removed: &BTreeSet<(&str, &str)>) -> Option<(i64, Option<u32>)> {
+/// Where a session whose first records came at `read` may have begun, and the commit that says so: first the offset that
+/// its group certainly had when it began, then those that others may have committed until it had asked.
+fn starts(
+    facts: &Facts<'_>,
+    session: &Session,
+    read: u64,
+    removed: &BTreeSet<(&str, &str)>,
+) -> Option<(Vec<i64>, Option<u32>)> {
     let history = facts.history;
     let group = match session.opened {
-        Opened::Moved(to) => return to.map(|to| (to, None)),
-        Opened::Assigned(Some(from), _) => return Some((from, None)),
+        Opened::Moved(to) => return to.map(|to| (vec![to], None)),
+        Opened::Assigned(Some(from), _) => return Some((vec![from], None)),
         Opened::Assigned(None, group) => group?,
-        Opened::Unknown => return None,
+        // A topic created anew has its name, and nothing of its predecessor.
+        Opened::Unknown => return begun_anew(history, session.partition).then_some((vec![0], None)),
     };
     if removed.contains(&(history.group_name(group), history.partition_name(session.partition))) {
         return None;
     }
-    // The last commit, if it is certain which one that is; at one instant the order of events decides.
-    let commits = facts.commits.get(&(group, session.partition))?;
+    let Some(commits) = facts.commits.get(&(group, session.partition)) else {
+        return begun_anew(history, session.partition).then_some((vec![0], None));
+    };
     let settled = commits.iter().filter(|commit| commit.answer == Some(Answer::Ok) && commit.completed < session.from);
     let last = settled.max_by_key(|commit| (commit.invoked, commit.event))?;
     if last.txn.is_some() && !history.setup.require_stable {
         // Who does not wait for the markers may be told of the commit before.
         return None;
     }
-    let certain = commits.iter().all(|commit| {
-        commit.event == last.event
-            || commit.answer == Some(Answer::Fail)
-            || (commit.invoked, commit.begun_by) > (session.from, session.event.unwrap_or(u32::MAX))
-            || commit.completed < last.invoked
+    // The owner before may have a transaction to end, and who was removed without knowing it has owners after it.
+    let others = commits.iter().filter(|commit| {
+        commit.answer != Some(Answer::Fail) && commit.invoked <= read && commit.completed >= last.invoked
     });
-    certain.then_some((last.offset, Some(last.event)))
+    let starts = std::iter::once(last.offset).chain(others.map(|commit| commit.offset));
+    Some((starts.collect(), Some(last.event)))
+}
+
+/// Whether a partition is of a topic that was created anew, and is read from its beginning.
+fn begun_anew(history: &History, partition: u32) -> bool {
+    let topic = topic_of(history.partition_name(partition));
+    name_of(topic) != topic && history.setup.auto_offset_reset == OffsetReset::Earliest
 }

@@ -42,7 +42,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let first_read = first_read(facts);
     for (send, row) in (0..).zip(&history.sends) {
         let due = row.completed.saturating_add(converge);
-        let late = due <= history.end_t;
+        let late = due <= facts.stopping.0;
         if facts.has(send, flag::DELIVERED) || !late || facts.status(send) != Status::Ok || exemptions.cover(send) {
             continue;
         }

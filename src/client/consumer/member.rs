@@ -906,8 +906,13 @@ impl Member {
 
     /// Whoever drops a consumer owns nothing any more.
     fn on_dropped(&self) {
-        let owned: Vec<TopicPartition> = lock(&self.shared.state).partitions.keys().cloned().collect();
-        if let Some(interceptor) = self.router.settings.interceptor.as_ref().filter(|_| self.subscription.is_some()) {
+        let (owned, has_failed) = {
+            let state = lock(&self.shared.state);
+            (state.partitions.keys().cloned().collect::<Vec<TopicPartition>>(), state.attention.failed.is_some())
+        };
+        // Of one that cannot go on the user may not have heard, who has not given up anything then.
+        let is_member = self.subscription.is_some() || has_failed;
+        if let Some(interceptor) = self.router.settings.interceptor.as_ref().filter(|_| is_member) {
             if !owned.is_empty() {
                 interceptor.on_released(self.number, &self.config.group_id, &owned, false);
             }

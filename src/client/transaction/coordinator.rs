@@ -269,11 +269,9 @@ impl Coordinators {
                 Ok(connection)
             }
             Err(error) => {
+                // There will be another coordinator.
                 lock(&self.known).remove(key);
-                // A broker that is gone is no reason to give up: there will be another coordinator.
-                let gone = error.code() == Some(ErrorCode::BROKER_NOT_AVAILABLE);
-                let passing = Error::broker(ErrorCode::COORDINATOR_NOT_AVAILABLE, ApiKey::FindCoordinator);
-                Err(if gone { passing } else { error })
+                Err(error)
             }
         }
     }

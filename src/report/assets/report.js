@@ -164,8 +164,15 @@ let lanesShown = [];
 
 function draw() {
   if (byId("canvas").hidden) return;
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(`--${name}`);
+  // A colour depends on the theme; an element that wears it knows which one it is.
+  const colours = new Map();
+  const colour = (name) => {
+    if (!colours.has(name)) {
+      canvas.style.color = `var(--${name})`;
+      colours.set(name, getComputedStyle(canvas).color);
+    }
+    return colours.get(name);
+  };
   const width = byId("canvas").clientWidth;
   lanesShown = data.lanes.map((_, at) => at).filter((at) => shown.some((row) => row[LANE] === at && row[BEGIN] !== null));
   const height = lanesShown.length * ROW + 24;

@@ -285,10 +285,10 @@ fn liveness(m: &Model, found: &mut Violations) {
     let Some(healed) = m.healed else { return };
     let converge = m.setup.converge_ms * 1_000_000;
     let deadline = healed + converge;
-    if m.end < deadline {
+    if m.stopping() < deadline {
         return;
     }
-    let long_ago = m.end - converge;
+    let long_ago = m.stopping() - converge;
     let mut ops: Vec<Op> = Vec::new();
     // Events are numbered without the set-up.
     let setup = usize::from(matches!(m.events.first(), Some(Event::Setup(_))));
@@ -329,18 +329,19 @@ fn liveness(m: &Model, found: &mut Violations) {
     if tried && !ops.iter().any(|(_, _, inv, _, ok, _)| *ok && *inv > healed) {
         found.insert(("LIVELOCK", "all".to_owned()));
     }
-    for (place, event) in m.events.iter().enumerate() {
-        let later = &m.events[place + 1..];
+    for (place, event) in m.before_stopping().iter().enumerate() {
+        let later = &m.before_stopping()[place + 1..];
         match event {
-            Event::GroupState(x) => {
-                let is_last = !any(later, |e| matches!(e, Event::GroupState(y) if y.group == x.group));
-                if is_last && x.state == GroupStatus::Rebalancing && ns(x.t) <= long_ago {
+            Event::GroupState(x) if x.state == GroupStatus::Rebalancing && ns(x.t) <= long_ago => {
+                let is_well = |e: &Event| matches!(e, Event::GroupState(y) if y.group == x.group && y.state != GroupStatus::Rebalancing);
+                if !any(later, is_well) {
                     found.insert(("STUCK-GROUP", x.group.clone()));
                 }
             }
-            Event::Leader(x) => {
-                let is_last = !any(later, |e| matches!(e, Event::Leader(y) if y.partition == x.partition));
-                if is_last && x.broker.is_none() && ns(x.t) <= long_ago {
+            Event::Leader(x) if x.broker.is_none() && ns(x.t) <= long_ago => {
+                let is_well =
+                    |e: &Event| matches!(e, Event::Leader(y) if y.partition == x.partition && y.broker.is_some());
+                if !any(later, is_well) {
                     found.insert(("LEADERLESS", x.partition.clone()));
                 }
             }
@@ -355,7 +356,7 @@ fn liveness(m: &Model, found: &mut Violations) {
         }
     }
     for own in m.owns().iter().filter(|own| own.to >= deadline) {
-        let long_ago = own.to.min(m.end) - (deadline - healed);
+        let long_ago = own.to.min(m.stopping()) - (deadline - healed);
         if own.from > long_ago {
             continue;
         }

@@ -11,6 +11,7 @@ use rehearsal::check::Event;
 use rehearsal::check::OffsetReset;
 use rehearsal::check::event::Answer;
 use rehearsal::check::event::GroupStatus;
+use rehearsal::check::event::Outcome;
 use rehearsal::check::event::Removal;
 
 /// A commit as it takes effect.
@@ -28,6 +29,7 @@ pub(super) struct Commit {
     pub(super) asked: u64,
     pub(super) answered: u64,
     pub(super) accepted: Option<Answer>,
+    pub(super) settled: Option<(u64, Outcome)>,
 }
 
 pub(super) fn commits(m: &Model) -> Vec<Commit> {
@@ -56,6 +58,16 @@ pub(super) fn commits(m: &Model) -> Vec<Commit> {
                 } else {
                     (NEVER, None)
                 };
+                match settled(m, txn, &line.group, p) {
+                    Some((t, Outcome::Commit)) if answer == Some(Answer::Ok) => cmp = cmp.min(t),
+                    Some((t, Outcome::Commit)) if matches!(answer, None | Some(Answer::Info)) => {
+                        (cmp, answer) = (t, Some(Answer::Ok));
+                    }
+                    Some((_, Outcome::Abort)) if matches!(answer, None | Some(Answer::Info)) => {
+                        (cmp, answer) = (NEVER, Some(Answer::Fail));
+                    }
+                    _ => {}
+                }
             }
             commits.push(Commit {
                 number,
@@ -70,10 +82,21 @@ pub(super) fn commits(m: &Model) -> Vec<Commit> {
                 asked,
                 answered,
                 accepted,
+                settled: line.txn.as_ref().and_then(|txn| settled(m, txn, &line.group, p)),
             });
         }
     }
     commits
+}
+
+/// When a group learned how a transaction with offsets of it ended, and how.
+fn settled(m: &Model, txn: &str, group: &str, p: &str) -> Option<(u64, Outcome)> {
+    m.events.iter().find_map(|event| match event {
+        Event::Settled(line) if line.txn == txn && line.group == group && line.partition == p => {
+            Some((ns(line.t), line.outcome))
+        }
+        _ => None,
+    })
 }
 
 fn of<'a>(all: &'a [Commit], group: &str, p: &str) -> Vec<&'a Commit> {
@@ -84,8 +107,9 @@ fn ok<'a>(commits: &[&'a Commit]) -> Vec<&'a Commit> {
     commits.iter().copied().filter(|commit| commit.answer == Some(Answer::Ok)).collect()
 }
 
-/// The offset that a group certainly has at `t`.
-pub(super) fn certain_commit(m: &Model, group: &str, p: &str, t: u64) -> Option<i64> {
+/// The offsets that a group may have for whoever owns a partition from `t` on and has read of it at `read`; the first
+/// one it certainly had at `t`.
+pub(super) fn possible_starts(m: &Model, group: &str, p: &str, (t, read): (u64, u64)) -> Option<Vec<i64>> {
     let removed = m
         .events
         .iter()
@@ -96,10 +120,9 @@ pub(super) fn certain_commit(m: &Model, group: &str, p: &str, t: u64) -> Option<
     if last.txn.is_some() && !m.setup.require_stable {
         return None;
     }
-    let doubt = all.iter().any(|other| {
-        other.number != last.number && other.answer != Some(Answer::Fail) && other.inv <= t && other.cmp >= last.inv
-    });
-    (!removed && !doubt).then_some(last.off)
+    let others = all.iter().filter(|c| c.answer != Some(Answer::Fail) && c.inv <= read && c.cmp >= last.inv);
+    let starts = std::iter::once(last.off).chain(others.map(|c| c.off)).collect();
+    (!removed).then_some(starts)
 }
 
 fn places(all: &[Commit]) -> Vec<(String, String)> {
@@ -268,6 +291,7 @@ fn answers(m: &Model, found: &mut Violations, all: &[Commit]) {
             let commits = of(all, &line.group, p);
             let pending = commits.iter().any(|c| {
                 c.txn.as_ref().is_some_and(|txn| m.ends(txn).iter().all(|(_, inv, ..)| *inv > answered))
+                    && c.settled.is_none_or(|(t, _)| t > answered)
                     && c.accepted == Some(Answer::Ok)
                     && c.answered < asked
             });
@@ -407,13 +431,23 @@ fn end_to_end(m: &Model, found: &mut Violations, all: &[Commit]) {
         for (group, _) in places(all).into_iter().filter(|(_, of)| of == p) {
             let commits = of(all, &group, p);
             let last = ok(&commits).into_iter().max_by_key(|c| (c.cmp, c.number));
-            let unsure = commits.iter().any(|c| {
+            let doubt = commits.iter().any(|c| {
                 c.answer != Some(Answer::Ok)
                     && c.answer != Some(Answer::Fail)
                     && last.is_none_or(|last| c.cmp >= last.inv)
             });
+            let overlap = ok(&commits).iter().any(|c| last.is_some_and(|last| c.off != last.off && c.cmp > last.inv));
+            let unsure = doubt || overlap;
             let (false, Some(start)) = (unsure, start(m, &group, p)) else { continue };
-            let committed = last.map_or(start, |last| last.off);
+            let settled = |c: &Commit, wanted| {
+                m.events.iter().any(|event| {
+                    matches!(event, Event::Settled(s) if Some(&s.txn) == c.txn.as_ref() && s.group == group
+                        && s.partition == *p && s.outcome == wanted)
+                })
+            };
+            let dropped = |c: &Commit| settled(c, Outcome::Abort) && !settled(c, Outcome::Commit);
+            let kept = ok(&commits).into_iter().filter(|c| !dropped(c)).max_by_key(|c| (c.cmp, c.number));
+            let committed = kept.map_or(start, |last| last.off);
             for known in m.order(p).iter().filter(|known| known.off >= start && m.sees(p, known, true)) {
                 let subject = format!("{p}@{}", known.off);
                 if count(p, known.off) == 0 && m.cleanable(p, known) {

@@ -291,12 +291,13 @@ impl Source {
 
     fn mark(&mut self) -> Value {
         let (t, p) = (self.t(), self.partition());
-        match self.below(9) {
+        match self.below(11) {
             0..=3 => json!({"event": "healed", "t": t}),
+            9 => json!({"event": "stopping", "t": t}),
             4 => json!({"event": "crashed", "t": t, "process": self.pick(&["a", "b", "p"])}),
             5 => json!({"event": "created", "t": t, "partition": p}),
             6 => json!({"event": "deleted", "t": t, "partition": p}),
-            7 => json!({"event": "log_start", "t": t, "partition": p, "offset": self.below(3)}),
+            7..=8 => json!({"event": "log_start", "t": t, "partition": p, "offset": self.below(3)}),
             _ => json!({"event": "commit_removed", "t": t, "group": "g", "partition": p,
                 "by": self.pick(&["expiry", "request"])}),
         }

@@ -161,6 +161,8 @@ pub(super) struct Model {
     pub(super) log_order: Vec<(String, Option<i32>)>,
     pub(super) end: u64,
     pub(super) healed: Option<u64>,
+    /// When everybody was asked to end, and how many events came before.
+    stopping: Option<(u64, usize)>,
     producers: Vec<String>,
 }
 
@@ -175,6 +177,7 @@ impl Model {
             log_order: Vec::new(),
             end: 0,
             healed: None,
+            stopping: None,
             producers: Vec::new(),
         };
         for (number, event) in events.iter().enumerate() {
@@ -182,6 +185,7 @@ impl Model {
             match event {
                 Event::Setup(setup) => model.setup = (**setup).clone(),
                 Event::Healed(line) => model.healed = Some(ns(line.t)),
+                Event::Stopping(line) => model.stopping = Some((ns(line.t), number)),
                 Event::Send(line) => model.take_send(line),
                 Event::Poll(line) => model.take_poll(number, line),
                 Event::Commit(line) => model.until(line.end.as_ref().map(|end| end.t)),
@@ -224,6 +228,16 @@ impl Model {
             }
         }
         model
+    }
+
+    /// Up to when all had to go on.
+    pub(super) fn stopping(&self) -> u64 {
+        self.stopping.map_or(self.end, |(t, _)| t)
+    }
+
+    /// What happened as long as all had to go on.
+    pub(super) fn before_stopping(&self) -> &[Event] {
+        &self.events[..self.stopping.map_or(self.events.len(), |(_, number)| number)]
     }
 
     fn until(&mut self, t: Option<Instant>) {

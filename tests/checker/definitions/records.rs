@@ -102,7 +102,7 @@ fn one_send(m: &Model, found: &mut Violations, send: &Send) {
                         let is_member = m.owns().iter().any(|own| own.p == d.p && own.process == d.process);
                         d.p == send.p && d.cmp >= healed && !m.crashed(&d.process) && !is_member
                     });
-            let late = send.cmp.saturating_add(converge) <= m.end && healed + converge <= m.end;
+            let late = send.cmp.saturating_add(converge) <= m.stopping() && healed + converge <= m.stopping();
             let behind = first_read(m, &send.p).is_some_and(|first| first > send.off);
             if late && reader && !behind && !is_delivered(m, &send.id) {
                 found.insert(("UNSEEN", send.id.clone()));
@@ -285,19 +285,21 @@ fn first_of_session(
     subject: String,
 ) {
     let Some((t, jump)) = jump else { return };
-    let start = match jump {
+    let starts = match jump {
         Jump::Released | Jump::Moved(None) | Jump::Assigned(None, None) => return,
-        Jump::Moved(Some(to)) | Jump::Assigned(Some(to), _) => to,
-        Jump::Assigned(None, Some(group)) => match super::groups::certain_commit(m, &group, &first.p, t) {
-            Some(offset) => offset,
-            None => return,
-        },
+        Jump::Moved(Some(to)) | Jump::Assigned(Some(to), _) => vec![to],
+        Jump::Assigned(None, Some(group)) => {
+            match super::groups::possible_starts(m, &group, &first.p, (t, first.cmp)) {
+                Some(offsets) => offsets,
+                None => return,
+            }
+        }
     };
-    if first.off < start {
-        found.insert(("START-REWIND", subject));
-    } else if m.owes_between(&first.p, start, first.off, first.committed) {
-        found.insert(("START-SKIP", subject));
+    let fits = |start| start <= first.off && !m.owes_between(&first.p, start, first.off, first.committed);
+    if starts.iter().any(|start| fits(*start)) {
+        return;
     }
+    found.insert((if first.off < starts[0] { "START-REWIND" } else { "START-SKIP" }, subject));
 }
 
 fn staleness(m: &Model, found: &mut Violations) {

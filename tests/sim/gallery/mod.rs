@@ -26,6 +26,7 @@ use rehearsal::check::{Code, IMPLIES, Outcome, Severity, Verdict};
 use rehearsal::sim::{Ending, Run};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// All rows, by file.
 const GALLERY: &[&[&Scenario]] = &[
@@ -169,14 +170,23 @@ fn the_guide_shows_the_gallery() {
         .unwrap();
     }
     table.push('\n');
+    show_in_guide("gallery", &table);
+}
+
+/// Sees to it that the chapter has this table between the marks of this name.
+#[track_caller]
+pub(crate) fn show_in_guide(name: &str, table: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/gallery.md");
+    // Two tables are in one file.
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let guide = std::fs::read_to_string(&path).unwrap();
-    let begin = guide.find("<!-- gallery: begin").expect("the chapter has the mark");
+    let begin = guide.find(&format!("<!-- {name}: begin")).expect("the chapter has the mark");
     let from = begin + guide[begin..].find("-->\n").unwrap() + "-->\n".len();
-    let to = from + guide[from..].find("<!-- gallery: end -->").unwrap();
+    let to = from + guide[from..].find(&format!("<!-- {name}: end -->")).unwrap();
     if std::env::var_os("UPDATE_GUIDE").is_some() {
         std::fs::write(path, format!("{}{table}{}", &guide[..from], &guide[to..])).unwrap();
     } else {
-        assert!(guide[from..to] == *table, "the gallery is stale; run UPDATE_GUIDE=1 cargo test --test sim the_guide");
+        assert!(guide[from..to] == *table, "its {name} is stale; run UPDATE_GUIDE=1 cargo test --test sim the_guide");
     }
 }

@@ -3,54 +3,93 @@
 //!
 //! Not here: applications that mean something; the workloads of the crate do.
 
-use rehearsal::base::{Rng, Seed};
+use super::members::Members;
+use rehearsal::base::{ProcessAction, Rng, Seed};
 use rehearsal::check::{self, CommitPolicy, Contract, Setup, event::Isolation};
-use rehearsal::client::{
-    ConsumerRecord, IsolationLevel, OffsetReset, OnClose, ProducerRecord, StartFrom, TransactionError,
-};
+use rehearsal::client::{IsolationLevel, OffsetReset, ProducerRecord, StartFrom, TransactionError};
 use rehearsal::fault::{FaultPlan, PlanScope};
-use rehearsal::sim::{AppError, Node, Simulation};
+use rehearsal::sim::{AppError, Node, Simulation, System};
 use rehearsal::{ApiKey, Fault, NewTopic};
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::time::sleep;
 
-const ORDERS: &str = "orders";
+pub(super) const ORDERS: &str = "orders";
 const LEDGER: &str = "ledger";
 const SCRATCH: &str = "scratch";
-const GROUP: &str = "g";
+pub(super) const GROUP: &str = "g";
 /// The plight in which a member dies.
 const DEATH: u64 = 3;
+/// The plight in which records are lost that all replicas in sync had.
+const UNCLEAN: u64 = 4;
+/// The processes that are members of the group.
+const MEMBERS: RangeInclusive<usize> = 3..=4;
 /// When everything is mended.
 const HEALED: Duration = Duration::from_secs(12);
 
-fn ms(ms: u64) -> Duration {
+pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
+}
+
+/// How the clients of a run are set up.
+#[derive(Clone, Copy)]
+struct Habits {
+    request_timeout: Duration,
+    api_timeout: Duration,
+    delivery_timeout: Duration,
+    batch_size: usize,
+    /// How many records are on their way before one is waited for.
+    ahead: usize,
+}
+
+impl Habits {
+    fn of(seed: u64) -> Self {
+        let mut rng = Seed(seed).stream("search/habits");
+        let mut pick = |from: &[u64]| from[usize::try_from(rng.below(from.len() as u64)).unwrap()];
+        let request_timeout = pick(&[1_000, 2_000, 10_000, 30_000]);
+        Self {
+            request_timeout: ms(request_timeout),
+            api_timeout: ms(request_timeout * pick(&[2, 5])),
+            // Some give up soon, and some never do.
+            delivery_timeout: ms(pick(&[3_000, 60_000, 3_600_000])),
+            batch_size: usize::try_from(pick(&[1, 200, 16_384])).unwrap(),
+            ahead: usize::try_from(pick(&[1, 3, 8])).unwrap(),
+        }
+    }
 }
 
 /// The system of a seed.
 pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
     let transaction_version = if rng.below(3) == 0 { 1 } else { 2 };
-    let topic = |name: &str| NewTopic::new(name).partitions(2).config("min.insync.replicas", "2");
     // What else happens: sometimes one broker never comes back, a topic goes away, a member dies before it has assigned
-    // the partitions, or a leader is replaced while a follower stands still.
-    let plight = rng.below(7);
+    // the partitions, or a leader is replaced while a follower stands still, or by one that has less.
+    let plight = rng.below(8);
+    let min_isr: usize = if plight == UNCLEAN { 1 } else { 2 };
+    let topic = |name: &str| NewTopic::new(name).partitions(2).config("min.insync.replicas", min_isr.to_string());
+    let orders = topic(ORDERS).config("unclean.leader.election.enable", (plight == UNCLEAN).to_string());
+    let habits = Habits::of(seed);
     let segments = if rng.below(2) == 0 { "1000" } else { "604800000" };
+    let members = Members::draw(&mut Seed(seed).stream("search/members"), plight == DEATH);
     let simulation = Simulation::new(seed)
         .brokers(3)
-        .new_topic(topic(ORDERS).config("segment.ms", segments))
+        .new_topic(orders.config("segment.ms", segments))
         .new_topic(topic(LEDGER).config("segment.ms", segments))
         .new_topic(topic(SCRATCH))
         .processes(7)
         .cluster(|cluster| {
             let cluster = cluster.transaction_version(transaction_version);
+            let cluster = cluster.broker_config("group.consumer.session.timeout.ms", "6000");
+            let cluster = cluster.broker_config("group.consumer.heartbeat.interval.ms", "1000");
             cluster.broker_config("auto.create.topics.enable", "false")
         })
-        .setup(setup(transaction_version))
+        .client(move |client, _| client.request_timeout(habits.request_timeout).api_timeout(habits.api_timeout))
+        .setup(setup(transaction_version, plight == UNCLEAN))
         .app(move |node| async move {
             match node.index() {
-                0 => orders(&node).await,
+                0 => send_orders(&node, habits).await,
                 1 | 2 => ledger(&node).await,
-                3 | 4 => member(&node, plight == DEATH).await,
+                3 | 4 => members.run(&node, node.index() - MEMBERS.start()).await,
                 5 => reader(&node, LEDGER, IsolationLevel::ReadCommitted).await,
                 _ => scratch(&node).await,
             }
@@ -90,15 +129,51 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
             system.cluster().inject(unheard.drop_it())?.keep();
             Ok(())
         }),
+        UNCLEAN => simulation
+            .heal_after(HEALED)
+            .nemesis(move |system| leader_is_outlived(system, later / 2, Seed(seed).stream("search/outlived"))),
         _ => simulation.faults(plan()),
     }
 }
 
-fn setup(transaction_version: i16) -> Setup {
+/// A leader that was alone in sync dies, and one takes over that has less; sometimes nobody is in the group meanwhile.
+async fn leader_is_outlived(system: System, after: Duration, mut rng: Rng) -> Result<(), AppError> {
+    sleep(after).await;
+    let cluster = system.cluster();
+    let partition = cluster.partition(ORDERS, i32::try_from(rng.below(2)).unwrap_or(0));
+    let Some(leader) = partition.leader() else { return Ok(()) };
+    let others: Vec<i32> = partition.replicas().into_iter().filter(|id| *id != leader).collect();
+    for follower in &others {
+        partition.hold_replication(*follower)?;
+        partition.shrink_isr(*follower)?;
+    }
+    sleep(ms(500 + rng.below(2_500))).await;
+    let stops = rng.below(2) == 0;
+    for member in MEMBERS.filter(|_| stops) {
+        system.act(member, ProcessAction::Stop);
+    }
+    sleep(ms(rng.below(300))).await;
+    cluster.broker(leader).crash()?;
+    partition.elect_unclean(others[0])?;
+    for follower in &others {
+        partition.release_replication(*follower)?;
+    }
+    sleep(ms(1_000 + rng.below(4_000))).await;
+    for member in MEMBERS.filter(|_| stops) {
+        system.act(member, ProcessAction::Restart);
+    }
+    cluster.broker(leader).restart()?;
+    Ok(())
+}
+
+fn setup(transaction_version: i16, is_unclean: bool) -> Setup {
     use Contract::{Alo, Base, Dur, Iso, Live, NoDup, Ord};
+    // Where records are lost by choice nobody can promise that they are not.
+    let durable = if is_unclean { None } else { Some(Dur) };
     Setup {
-        intent: vec![Dur, NoDup, Ord, Iso, Alo, Live, Base],
-        min_insync_replicas: 2,
+        intent: durable.into_iter().chain([NoDup, Ord, Iso, Alo, Live, Base]).collect(),
+        min_insync_replicas: if is_unclean { 1 } else { 2 },
+        unclean_leader_election: is_unclean,
         isolation: Isolation::ReadCommitted,
         commit: CommitPolicy::AfterProcessed,
         auto_offset_reset: check::OffsetReset::Earliest,
@@ -110,14 +185,21 @@ fn setup(transaction_version: i16) -> Setup {
 }
 
 /// Sends records with keys, a few of them large.
-async fn orders(node: &Node) -> Result<(), AppError> {
+async fn send_orders(node: &Node, habits: Habits) -> Result<(), AppError> {
     let mut rng = node.chance("orders");
-    let producer = node.client().producer().delivery_timeout(ms(60_000)).build();
+    let producer = node.client().producer().delivery_timeout(habits.delivery_timeout);
+    let producer = producer.batch_size(habits.batch_size).build();
+    let mut under_way = VecDeque::new();
     for n in 0..60_u32 {
         let size = if rng.below(20) == 0 { 5_000 } else { 20 };
         let record = ProducerRecord::new(ORDERS).key(format!("k{}", n % 7)).value(format!("{n:size$}"));
         // What failed is not sent again: the history says what became of it.
-        drop(producer.send(record).await);
+        under_way.extend(producer.enqueue(record).await);
+        if under_way.len() >= habits.ahead {
+            if let Some(first) = under_way.pop_front() {
+                drop(first.await);
+            }
+        }
         sleep(ms(150)).await;
     }
     producer.close().await;
@@ -154,49 +236,6 @@ async fn ledger(node: &Node) -> Result<(), AppError> {
         }
     }
     Ok(())
-}
-
-/// A member that commits what it has processed, and starts over now and then.
-async fn member(node: &Node, dies: bool) -> Result<(), AppError> {
-    let mut rng = node.chance("member");
-    let dies = dies && node.index() == 4;
-    if !dies {
-        sleep(ms(rng.below(1_500))).await;
-    }
-    let mut lives = 2;
-    loop {
-        let on_close = if dies || rng.below(2) == 0 { OnClose::RemainInGroup } else { OnClose::LeaveGroup };
-        let consumer = node.client().consumer().group_id(GROUP).auto_offset_reset(OffsetReset::Earliest);
-        let consumer = consumer.session_timeout(ms(6_000)).enable_auto_commit(false).max_partition_fetch_bytes(2_000);
-        let mut consumer = consumer.max_poll_interval(ms(10_000)).on_close(on_close).build();
-        consumer.subscribe([ORDERS])?;
-        let life = if dies { u64::MAX } else { 20 + rng.below(40) };
-        let mut read = 0;
-        loop {
-            let record: Option<ConsumerRecord> = tokio::select! {
-                biased;
-                () = node.stopped() => return Ok(()),
-                () = sleep(ms(3_000)), if dies => return Ok(()),
-                record = consumer.recv() => record.ok(),
-            };
-            let Some(record) = record else {
-                sleep(ms(100)).await;
-                continue;
-            };
-            node.processed(GROUP, &record);
-            // Now and then the work takes longer than the group waits for.
-            if rng.below(100) == 0 {
-                sleep(ms(12_000)).await;
-            }
-            // What it may not commit another one processes again.
-            drop(consumer.commit().await);
-            read += 1;
-            if read >= life && lives > 0 {
-                lives -= 1;
-                break;
-            }
-        }
-    }
 }
 
 /// Reads a topic to its end, which is when the run is over.
