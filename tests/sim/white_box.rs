@@ -379,15 +379,18 @@ fn skip_first(events: &mut [Event]) -> bool {
     false
 }
 
-/// The last election leaves a partition without a leader, when all should have been well at once.
+/// No election finds a leader, when all should have been well at once.
 fn lose_leader(events: &mut [Event]) -> bool {
     if let Some(Event::Setup(setup)) = events.first_mut() {
         setup.converge_ms = 0;
     }
-    events.iter_mut().rev().any(|event| match event {
-        Event::Leader(line) => line.broker.take().is_some(),
-        _ => false,
-    })
+    let mut is_changed = false;
+    for event in events {
+        if let Event::Leader(line) = event {
+            is_changed |= line.broker.take().is_some();
+        }
+    }
+    is_changed
 }
 
 /// Offsets expire that should have been kept for longer.

@@ -32,7 +32,7 @@ use tied::pinned;
 use tied::progress;
 use words::plainer_commands;
 use words::plainer_faults;
-use words::weaker_command;
+use words::weaker_commands;
 use words::weaker_faults;
 
 impl FaultPlan {
@@ -57,6 +57,18 @@ impl FaultPlan {
         plan.faults.retain(|_| keep());
         plan.commands.retain(|_| keep());
         plan.without_orphans()
+    }
+
+    /// Plans of one of its parts each: one may be enough, where taking others away one by one ends with several that do
+    /// the same together.
+    pub fn alone(&self) -> Vec<Proposal<Self>> {
+        let only = |n: usize| Proposal {
+            what: format!("only {}", self.part(n).unwrap_or_default()),
+            value: self.without_parts(n + 1..self.len()).without_parts(0..n),
+        };
+        // Of two, either is what is left without the other.
+        let parts = if self.len() > 2 { 0..self.len() } else { 0..0 };
+        parts.map(only).filter(|proposal| proposal.value.len() == 1).collect()
     }
 
     /// The plan without faults and commands that never fired, going by what became of them.
@@ -147,7 +159,8 @@ impl FaultPlan {
         (changed > 1).then(|| Proposal { what: what.to_owned(), value })
     }
 
-    /// Plans in which one thing is weaker than in this one, along power loss, crash, pause, reset, lost, late.
+    /// Plans in which one thing is weaker than in this one, along power loss, crash, pause, reset, lost, late; for
+    /// processes along crash, pause, cancelled, slow.
     pub fn weaker(&self) -> Vec<Proposal<Self>> {
         let mut list = Vec::new();
         for (at, fault) in self.faults.iter().enumerate() {
@@ -156,7 +169,7 @@ impl FaultPlan {
             }
         }
         for (at, planned) in self.commands.iter().enumerate() {
-            if let Some(command) = weaker_command(&planned.command) {
+            for command in weaker_commands(&planned.command) {
                 let what = format!("{}: now {command}", name_of_command(planned));
                 list.push(self.with_command(at, what, PlannedCommand { command, ..planned.clone() }));
             }
@@ -249,6 +262,22 @@ impl FaultPlan {
         }
         plan.commands.iter_mut().for_each(|planned| command(&mut planned.command));
         plan
+    }
+
+    /// The plan with processes under other numbers, without what happens to those that have none.
+    #[must_use]
+    pub fn with_processes(&self, number: impl Fn(u32) -> Option<u32>) -> Self {
+        let moved = |command: &mut Command<Target>| match command {
+            Command::Process { process, .. } => number(*process).map(|moved| *process = moved).is_some(),
+            _ => true,
+        };
+        let mut plan = self.clone();
+        plan.faults.retain_mut(|fault| match &mut fault.action {
+            Some(Action::Command(command)) => moved(command),
+            _ => true,
+        });
+        plan.commands.retain_mut(|planned| moved(&mut planned.command));
+        plan.without_orphans()
     }
 
     /// What its n-th part says, counted from 0, faults first; none when there are fewer.

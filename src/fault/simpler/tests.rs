@@ -5,6 +5,7 @@ use crate::base::BrokerAction;
 use crate::base::BrokerId;
 use crate::base::ConnectionId;
 use crate::base::LinkAction;
+use crate::base::ProcessAction;
 use crate::fault::Delay;
 use crate::fault::Firing;
 use crate::wire::ApiKey;
@@ -61,6 +62,16 @@ fn what_never_fired_goes_with_what_waits_for_it() {
 }
 
 #[test]
+fn a_part_is_tried_alone_unless_it_waits_for_another() {
+    let plan = FaultPlan::new()
+        .fault(Fault::on(ApiKey::Produce).named("a").drop_it())
+        .fault(Fault::on(ApiKey::Fetch).named("b").after("a").drop_it())
+        .command(PlannedCommand::new(Command::HealLinks).named("c"));
+    assert_eq!(texts(&plan.alone()), ["Produce: drop", "heal all links"]);
+    assert_eq!(texts(&plan.without_parts(1..2).alone()), [""; 0]);
+}
+
+#[test]
 fn what_begins_later_is_cut_off() {
     let window = |from, until| Duration::from_millis(from)..Duration::from_millis(until);
     let plan = FaultPlan::new()
@@ -113,6 +124,49 @@ fn names_go_only_where_nobody_needs_them_and_clients_are_renamed_everywhere() {
     assert_eq!(plainer.filter(|what| what.contains("without a name")).collect::<Vec<_>>(), ["b: without a name"]);
     let renamed = plan.with_clients(|client| client.replace("app-1", "app-0")).to_json().unwrap();
     assert_eq!(renamed, plan.to_json().unwrap().replace("app-1", "app-0"));
+}
+
+fn process(process: u32, action: ProcessAction) -> PlannedCommand {
+    PlannedCommand::new(Command::Process { process, action })
+}
+
+#[test]
+fn what_happens_to_a_process_is_made_weaker_and_slowness_shorter() {
+    use ProcessAction::*;
+    let check = |action: ProcessAction, expected: &[&str]| {
+        let plan = FaultPlan::new().command(process(1, action));
+        assert_eq!(texts(&plan.weaker()), expected, "{action}");
+        // Whatever is accepted, it comes to an end.
+        let (least, ()) = FaultPlan::reduction().run(plan, (), |plan| (plan.len() == 1).then_some(()));
+        let Command::Process { process: 1, action: Slow { ms: 1..10 } } = least.commands[0].command else {
+            panic!("{:?}", least.part(0))
+        };
+    };
+    let slow = "wait 1000 ms after each record in process 1";
+    check(Crash, &[slow, "cancel what is under way in process 1", "pause process 1"]);
+    check(Stop, &[slow, "cancel what is under way in process 1"]);
+    check(Pause, &[slow]);
+    check(Cancel, &[slow]);
+    check(Slow { ms: 437 }, &[]);
+    let slow = FaultPlan::new().command(process(1, Slow { ms: 437 }));
+    let plainer = texts(&slow.plainer());
+    let expected = [400, 430, 43].map(|ms| format!("wait {ms} ms after each record in process 1"));
+    assert_eq!(plainer, expected);
+}
+
+/// Processes have numbers, and a producer was taken away: what was to happen to a consumer happened to another one.
+#[test]
+fn processes_under_other_numbers_keep_what_happens_to_them() {
+    use ProcessAction::*;
+    let crash = Command::Process { process: 3, action: Crash };
+    let plan = FaultPlan::new()
+        .fault(Fault::on(ApiKey::Fetch).command(crash))
+        .command(process(0, Pause))
+        .command(process(1, Stop))
+        .command(PlannedCommand::new(Command::HealLinks));
+    let moved = plan.with_processes(|process| (process != 1).then(|| process - u32::from(process > 1)));
+    let moved = [Proposal { what: String::new(), value: moved }];
+    assert_eq!(texts(&moved), ["Fetch: crash process 2; pause process 0; heal all links"]);
 }
 
 #[test]

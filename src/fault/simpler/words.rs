@@ -6,6 +6,7 @@ use crate::base::Command;
 use crate::base::LinkAction;
 use crate::base::Node;
 use crate::base::PartitionAction;
+use crate::base::ProcessAction;
 use crate::fault::action::Action;
 use crate::fault::action::Delay;
 use crate::fault::action::Stage;
@@ -36,13 +37,28 @@ pub(super) fn weaker_faults(fault: &Fault) -> Vec<Fault> {
         Some(Action::Delay(Delay::UniformMs(_, max))) => vec![action(Action::Delay(Delay::FixedMs(*max)))],
         Some(Action::Delay(Delay::ExponentialMs(mean))) => vec![action(Action::Delay(Delay::FixedMs(*mean)))],
         Some(Action::Command(command)) => {
-            weaker_command(command).into_iter().map(|command| action(Action::Command(command))).collect()
+            weaker_commands(command).into_iter().map(|command| action(Action::Command(command))).collect()
         }
         _ => Vec::new(),
     }
 }
 
-pub(super) fn weaker_command(command: &Command<Target>) -> Option<Command<Target>> {
+/// The gentlest first: what does it too need not be tried in a rougher way.
+pub(super) fn weaker_commands(command: &Command<Target>) -> Vec<Command<Target>> {
+    let Command::Process { process, action } = command else {
+        return weaker_command(command).into_iter().collect();
+    };
+    let slow = ProcessAction::Slow { ms: 1000 };
+    let weaker = match action {
+        ProcessAction::Crash => vec![slow, ProcessAction::Cancel, ProcessAction::Pause],
+        ProcessAction::Pause | ProcessAction::Cancel => vec![slow],
+        ProcessAction::Stop => vec![slow, ProcessAction::Cancel],
+        _ => Vec::new(),
+    };
+    weaker.into_iter().map(|action| Command::Process { process: *process, action }).collect()
+}
+
+fn weaker_command(command: &Command<Target>) -> Option<Command<Target>> {
     Some(match command {
         Command::Broker { broker, action } => {
             let action = match action {
@@ -129,7 +145,29 @@ pub(super) fn plainer_commands(planned: &PlannedCommand) -> Vec<PlannedCommand> 
     list.extend(numbers(planned.at_ms).map(|ms| PlannedCommand { at_ms: Some(ms), ..planned.clone() }));
     list.extend(numbers(planned.after_ms).map(|ms| PlannedCommand { after_ms: Some(ms), ..planned.clone() }));
     list.extend(numbers(planned.for_ms).map(|ms| PlannedCommand { for_ms: Some(ms), ..planned.clone() }));
+    list.extend(shorter_delays(&planned.command).map(|command| PlannedCommand { command, ..planned.clone() }));
     list
+}
+
+/// A command that makes something slow, for which less may be enough.
+fn shorter_delays(command: &Command<Target>) -> impl Iterator<Item = Command<Target>> + '_ {
+    let ms = match command {
+        Command::Process { action: ProcessAction::Slow { ms }, .. }
+        | Command::MarkerDelay { ms }
+        | Command::CoordinatorLoadTime { ms } => *ms,
+        _ => 0,
+    };
+    let shorter = rounder(ms.into()).into_iter().chain([u64::from(ms / 10)]).filter(|ms| *ms > 0);
+    shorter.map(move |shorter| {
+        let ms = u32::try_from(shorter).unwrap_or(ms);
+        match command {
+            Command::Process { process, .. } => {
+                Command::Process { process: *process, action: ProcessAction::Slow { ms } }
+            }
+            Command::MarkerDelay { .. } => Command::MarkerDelay { ms },
+            _ => Command::CoordinatorLoadTime { ms },
+        }
+    })
 }
 
 const UNITS: [u64; 4] = [10_000, 1_000, 100, 10];

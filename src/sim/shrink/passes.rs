@@ -29,6 +29,7 @@ pub(super) fn all(is_tying: bool) -> Reduction<RunFile, Seen> {
         .pass(Rewrites::new(without_idle))
         .pass(plan_of(|plan, _| plan.healed_sooner()))
         .pass(faults())
+        .pass(plan_of(|plan, _| plan.alone()))
         .pass(Rewrites::new(fewer));
     if is_tying {
         passes = passes.pass(plan_of(FaultPlan::tied)).pass(faults());
@@ -195,7 +196,9 @@ fn without_a_producer(file: &RunFile, _: &Seen) -> Vec<Proposal<RunFile>> {
                 .filter(|number| *number > gone)
                 .map_or_else(|| client.to_owned(), |number| format!("app-{}", number - 1))
         };
-        let value = RunFile { faults: value.faults.with_clients(moved_client), ..value };
+        let moved_process = |process: u32| (process != gone).then(|| process - u32::from(process > gone));
+        let faults = value.faults.with_clients(moved_client).with_processes(moved_process);
+        let value = RunFile { faults, ..value };
         Proposal { what: format!("without producer {gone}"), value }
     };
     let idle = (0..producers).filter(|producer| ops.iter().all(|op| op / records != *producer));
