@@ -42,8 +42,6 @@ pub(crate) struct Commit {
     pub(crate) offset: i64,
     /// When it could take effect at the earliest: a transaction's offsets do when it ends.
     pub(crate) invoked: u64,
-    /// The event that this began with: the commit itself or the end of its transaction.
-    pub(crate) begun_by: u32,
     /// When it had taken effect at the latest.
     pub(crate) completed: u64,
     /// None while it is pending.
@@ -153,7 +151,6 @@ pub(super) fn commits(facts: &Facts<'_>) -> BTreeMap<(u32, u32), Vec<Commit>> {
             let mut commit = Commit {
                 offset: *offset,
                 invoked: asked,
-                begun_by: *event,
                 completed: answered,
                 answer: accepted,
                 event: *event,
@@ -220,7 +217,6 @@ fn by_client(facts: &Facts<'_>, txn: u32, commit: &mut Commit) {
         return;
     };
     commit.invoked = first.invoked;
-    commit.begun_by = first.event;
     commit.completed = NEVER;
     commit.answer = None;
     let all: Vec<_> = std::iter::once(first).chain(ends).collect();
