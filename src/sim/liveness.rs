@@ -16,6 +16,8 @@ pub(super) struct Course {
     pub(super) healed: Option<Instant>,
     /// Within what time all must be well after that.
     pub(super) converge: Duration,
+    /// Whether elections may take records: nobody can be given those, and which they are the checker says.
+    pub(super) may_lose: bool,
     /// Whether it is tried at the end that everything can be done.
     pub(super) probes: bool,
     /// When the run is over in any case.
@@ -56,7 +58,7 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
             if course.healed.is_none() {
                 bound = bound.min(Instant::now() + REST);
             }
-            let unmet = unmet(system);
+            let unmet = unmet(system, true);
             if unmet.is_empty() {
                 // What ends from now on does so because the run does.
                 result.within = course.healed.map(|healed| Instant::now() - healed + MARGIN);
@@ -80,7 +82,7 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
     }
     if course.healed.is_some() {
         if result.within.is_none() && !system.is_busy().await {
-            result.unmet = unmet(system);
+            result.unmet = unmet(system, !course.may_lose);
         }
         if course.probes && Instant::now() < course.deadline {
             result.unmet.extend(probe::run(system).await.err().map(|why| format!("a probe failed: {why}")));
@@ -97,14 +99,16 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
     result
 }
 
-/// What is not well, in words.
-fn unmet(system: &System) -> Vec<String> {
+/// What is not well, in words; with the records that somebody is to be given still, or without.
+fn unmet(system: &System, records: bool) -> Vec<String> {
     let mut unmet = system.cluster().look(|engine, _| unmet_in(engine));
     let pending = system.ledger().pending();
     if pending > 0 {
         unmet.push(format!("{pending} sends have no answer"));
     }
-    unmet.extend(system.ledger().waiting());
+    if records {
+        unmet.extend(system.ledger().waiting());
+    }
     unmet
 }
 

@@ -169,9 +169,13 @@ impl Simulation {
         self
     }
 
-    /// Changes how the client of each process is set up; the closure gets the number of the process.
+    /// Changes how the client of each process is set up; the closure gets the number of the process. A second change
+    /// comes after the first.
     pub fn client(mut self, configure: impl Fn(ClientBuilder, usize) -> ClientBuilder + 'static) -> Self {
-        self.configure = Some(Rc::new(configure));
+        self.configure = Some(match self.configure.take() {
+            Some(first) => Rc::new(move |builder, index| configure(first(builder, index), index)),
+            None => Rc::new(configure),
+        });
         self
     }
 
@@ -303,6 +307,7 @@ impl Simulation {
             healed: healed.map(|after| started + after),
             converge: Duration::from_millis(self.setup.converge_ms),
             probes: self.setup.intent.contains(&Contract::Live),
+            may_lose: self.setup.unclean_leader_election,
             deadline: started + self.time_max,
         };
         let mut setup = self.setup;

@@ -142,8 +142,7 @@ async fn a_partition_without_a_leader_gets_one_although_the_preferred_replica_ca
         let cluster = cluster().await;
         cluster.partition("t", 0).hold_replication(1).unwrap();
         let stays_out = format!(r#"{{"at_ms": 100, "for_ms": 100, "do": {preferred}}}"#);
-        let plan =
-            format!(r#"{{{heal}"commands": [{stays_out}, {{"at_ms": 1000, {for_ms}"do": {leaderless}}}]}}"#);
+        let plan = format!(r#"{{{heal}"commands": [{stays_out}, {{"at_ms": 1000, {for_ms}"do": {leaderless}}}]}}"#);
         let guard = cluster.inject_plan(&FaultPlan::from_json(&plan).unwrap()).unwrap();
         sleep(1100).await;
         assert_eq!(leader(&cluster), BrokerId::NONE, "{plan}");

@@ -70,9 +70,11 @@ fn start(facts: &Facts<'_>, session: &Session, removed: &BTreeSet<(&str, &str)>)
         return None;
     }
     let certain = commits.iter().all(|commit| {
+        // Whoever begins waits for a transaction that holds offsets already.
+        let waited_for = commit.txn.is_some() && commit.asked <= session.from;
         commit.event == last.event
             || commit.answer == Some(Answer::Fail)
-            || (commit.invoked, commit.begun_by) > (session.from, session.event.unwrap_or(u32::MAX))
+            || !waited_for && (commit.invoked, commit.begun_by) > (session.from, session.event.unwrap_or(u32::MAX))
             || commit.completed < last.invoked
     });
     certain.then_some((last.offset, Some(last.event)))

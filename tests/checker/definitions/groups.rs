@@ -97,7 +97,8 @@ pub(super) fn certain_commit(m: &Model, group: &str, p: &str, t: u64) -> Option<
         return None;
     }
     let doubt = all.iter().any(|other| {
-        other.number != last.number && other.answer != Some(Answer::Fail) && other.inv <= t && other.cmp >= last.inv
+        let had_begun = other.inv <= t || other.txn.is_some() && other.asked <= t;
+        other.number != last.number && other.answer != Some(Answer::Fail) && had_begun && other.cmp >= last.inv
     });
     (!removed && !doubt).then_some(last.off)
 }

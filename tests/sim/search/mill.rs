@@ -48,6 +48,8 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
         .new_topic(topic(LEDGER).config("segment.ms", segments))
         .new_topic(topic(SCRATCH))
         .processes(7)
+        // An answer that never comes is not what this is about.
+        .client(|client, _| client.request_timeout(ms(10_000)))
         .cluster(|cluster| {
             let cluster = cluster.transaction_version(transaction_version);
             let cluster = cluster.broker_config("group.consumer.session.timeout.ms", "6000");
@@ -133,6 +135,9 @@ async fn leader_is_outlived(system: System, after: Duration, mut rng: Rng) -> Re
         system.act(member, ProcessAction::Restart);
     }
     cluster.broker(leader).restart()?;
+    sleep(ms(1_000)).await;
+    // What was taken out of the ISR by order comes back by order only.
+    others.iter().try_for_each(|follower| partition.expand_isr(*follower))?;
     Ok(())
 }
 
@@ -148,7 +153,8 @@ fn setup(transaction_version: i16, is_unclean: bool) -> Setup {
         commit: CommitPolicy::AfterProcessed,
         auto_offset_reset: check::OffsetReset::Earliest,
         transaction_version: u8::try_from(transaction_version).unwrap(),
-        session_timeout_ms: 6_000,
+        // A member takes what it is given when it asks for records, which may be `max.poll.interval.ms` from now.
+        session_timeout_ms: 10_000,
         converge_ms: 120_000,
         ..Setup::default()
     }
