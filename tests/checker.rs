@@ -4,6 +4,8 @@
 
 #[path = "checker/bad_input.rs"]
 mod bad_input;
+#[path = "checker/cleaners.rs"]
+mod cleaners;
 #[path = "checker/definitions/mod.rs"]
 mod definitions;
 #[path = "checker/fixtures.rs"]

@@ -35,6 +35,9 @@ pub struct SavedState {
     timestamp: Timestamp,
     brokers: Vec<BrokerId>,
     next_producer_id: ProducerId,
+    /// The level of `transaction.version`; absent in files of before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    transaction_version: Option<i16>,
     configs: SavedConfigs,
     topics: Vec<SavedTopic>,
 }
@@ -103,6 +106,7 @@ impl Engine {
             timestamp: state.timestamp(now),
             brokers: state.brokers.ids(),
             next_producer_id: ProducerId(state.next_producer_id),
+            transaction_version: Some(state.transaction_version()),
             configs: save_configs(state),
             topics: topics.collect(),
         }
@@ -119,6 +123,12 @@ impl Engine {
         if saved.brokers != self.state.brokers.ids() {
             let (was, is) = (saved.brokers, self.state.brokers.ids());
             return Err(format!("the saved cluster had brokers {was:?}, this one has {is:?}"));
+        }
+        if let Some(level) = saved.transaction_version {
+            if !(0..=2).contains(&level) {
+                return Err(format!("the saved cluster has transaction.version {level}; there are 0, 1 and 2"));
+            }
+            self.state.set_transaction_version(level);
         }
         self.state.cluster_id = saved.cluster_id;
         self.state.next_producer_id = saved.next_producer_id.0;

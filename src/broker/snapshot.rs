@@ -5,6 +5,7 @@
 use super::engine::Engine;
 use super::group_snapshot::GroupSnapshot;
 use super::state::State;
+use super::transaction_snapshot::TransactionSnapshot;
 use crate::base::BrokerId;
 use crate::base::Instant;
 use crate::base::LeaderEpoch;
@@ -33,6 +34,9 @@ pub struct ClusterSnapshot {
     /// The groups, by id.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupSnapshot>,
+    /// The transactional ids, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transactions: Vec<TransactionSnapshot>,
 }
 
 /// A topic.
@@ -76,6 +80,7 @@ impl Engine {
             brokers: self.state.brokers.iter().cloned().collect(),
             topics: self.state.topics.iter().map(|topic| snapshot_of(&self.state, topic)).collect(),
             groups: self.group_snapshots(),
+            transactions: self.transactions(),
         }
     }
 
@@ -139,6 +144,7 @@ impl fmt::Display for ClusterSnapshot {
                 )?;
             }
         }
-        self.groups.iter().try_for_each(|group| write!(f, "{group}"))
+        self.groups.iter().try_for_each(|group| write!(f, "{group}"))?;
+        self.transactions.iter().try_for_each(|transaction| writeln!(f, "{transaction}"))
     }
 }

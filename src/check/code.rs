@@ -329,6 +329,7 @@ pub const IMPLIES: &[(Code, &[Code])] = &[
     (Code::ZombieEffect, &[Code::CommitRegress, Code::GroupDup, Code::EosDup]),
     (Code::Overlap, &[Code::GroupDup, Code::UnownedRead]),
     (Code::SpuriousReset, &[Code::StartSkip, Code::StartRewind, Code::GroupDup]),
+    (Code::CommitLost, &[Code::StartRewind, Code::CommitRegress, Code::GroupDup]),
     (Code::CommitAhead, &[Code::GroupLoss]),
     (Code::TruncPoint, &[Code::LogMatch, Code::Lost]),
 ];

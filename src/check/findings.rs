@@ -52,6 +52,12 @@ impl Anomaly {
         self
     }
 
+    /// Kafka promises nothing else, unless this is set.
+    pub(crate) fn allowed_without(mut self, setting: &'static str) -> Self {
+        self.circumstances.allowed_without = Some(setting);
+        self
+    }
+
     pub(crate) fn over_budget(mut self, reason: Option<&'static str>) -> Self {
         self.circumstances.over_budget = reason;
         self

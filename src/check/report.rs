@@ -11,10 +11,12 @@ use super::contract::Verdict;
 use super::contract::judge;
 use super::contract::lint;
 use super::event::Event;
+use super::event::FaultKind;
 use super::facts::Facts;
 use super::findings::Findings;
 use super::history::History;
 use super::invariants::RULES;
+use super::setup::Setup;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -139,16 +141,24 @@ fn rebalances(history: &History) -> usize {
     generations.collect::<BTreeSet<_>>().len()
 }
 
+fn loses_power(history: &History) -> bool {
+    let is_loss = |event: &Event| matches!(event, Event::Fault(line) if line.kind == FaultKind::PowerLoss);
+    history.others.iter().any(|(_, event)| is_loss(event))
+}
+
 impl Report {
     fn new(history: &History, findings: Findings) -> Self {
         let setup = history.setup();
+        // They are there for those who lose what they have not flushed: where nobody does, nothing hangs on them.
+        let eligible_leader_replicas = setup.eligible_leader_replicas || !loses_power(history);
+        let judged = Setup { eligible_leader_replicas, ..setup.clone() };
         let codes: Vec<Code> = findings.found.keys().copied().collect();
         let mut list: Vec<Finding> = Vec::new();
         for (code, found) in findings.found {
             let mut worst: Option<(Verdict, String)> = None;
             let mut examples = Vec::with_capacity(found.examples.len());
             for anomaly in found.examples {
-                let (verdict, reason) = judge(setup, code, &anomaly.circumstances);
+                let (verdict, reason) = judge(&judged, code, &anomaly.circumstances);
                 if worst.as_ref().is_none_or(|(known, _)| verdict < *known) {
                     worst = Some((verdict, reason));
                 }

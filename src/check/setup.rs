@@ -19,7 +19,8 @@ pub struct Setup {
     pub min_insync_replicas: usize,
     /// `unclean.leader.election.enable`.
     pub unclean_leader_election: bool,
-    /// Whether eligible leader replicas (KIP-966) are on.
+    /// Whether eligible leader replicas (KIP-966) are on: without them, who loses power may lose what is acknowledged.
+    /// A simulation sets it to what its brokers have.
     pub eligible_leader_replicas: bool,
     /// Whether every record is flushed before it is acknowledged (`flush.messages=1`).
     pub flush_each: bool,
@@ -194,7 +195,7 @@ impl Setup {
 
     /// The configuration of the topic that `partition` (`orders-0`) belongs to.
     pub(crate) fn topic(&self, partition: &str) -> TopicSetup {
-        self.topics.get(topic_of(partition)).cloned().unwrap_or_default()
+        self.topics.get(name_of(topic_of(partition))).cloned().unwrap_or_default()
     }
 
     pub(crate) fn session_timeout(&self) -> Duration {
@@ -209,4 +210,10 @@ impl Setup {
 /// `orders` of `orders-0`.
 pub(crate) fn topic_of(partition: &str) -> &str {
     partition.rsplit_once('-').map_or(partition, |(topic, _)| topic)
+}
+
+/// `orders` of `orders#2`, which is the second topic of that name.
+pub(crate) fn name_of(topic: &str) -> &str {
+    // No topic has such a name itself.
+    topic.split_once('#').map_or(topic, |(name, _)| name)
 }

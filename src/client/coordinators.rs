@@ -6,6 +6,7 @@
 use super::connection::Connection;
 use super::error::Error;
 use super::error::Result;
+use super::rounds::Rounds;
 use super::routing::Lane;
 use super::routing::Router;
 use super::routing::Target;
@@ -92,37 +93,22 @@ impl Router {
         items: Vec<(String, T)>,
         ask: impl Fn(BrokerId, Arc<Connection>, Vec<(String, T)>) -> F,
     ) -> ByKey<R> {
-        let started = Instant::now();
-        let deadline = started + self.settings.api_timeout;
-        let mut open = items;
-        let mut done = Vec::new();
-        for failures in 0.. {
+        let mut rounds = Rounds::of(operation, items);
+        let deadline = rounds.started() + self.settings.api_timeout;
+        let mut failures = 0;
+        loop {
             let known = self.metadata();
-            let asked = timeout_at(deadline, self.ask_coordinators(kind, &open, &ask)).await;
-            let mut last = BTreeMap::new();
-            for (key, result) in asked.unwrap_or_default() {
-                match result {
-                    Err(error) if error.is_retriable() => {
-                        last.insert(key, error);
-                    }
-                    result => {
-                        open.retain(|(other, _)| *other != key);
-                        done.push((key, result));
-                    }
-                }
-            }
-            if open.is_empty() {
-                break;
+            let asked = timeout_at(deadline, self.ask_coordinators(kind, rounds.open(), &ask)).await;
+            let last = rounds.take(asked.unwrap_or_default());
+            if rounds.open().is_empty() {
+                return rounds.finish(last);
             }
             let delay = self.retry_delay(failures);
             if Instant::now() + delay >= deadline {
-                done.extend(open.drain(..).map(|(key, _)| {
-                    let cause = last.remove(&key).map(Box::new);
-                    (key, Err(Error::Timeout { operation, after: started.elapsed(), cause }))
-                }));
-                break;
+                return rounds.finish(last);
             }
             sleep(delay).await;
+            failures += 1;
             // A coordinator may be on a broker that is not known yet, or has another address now.
             let lost = |error: &Error| {
                 matches!(error, Error::Connection { .. }) || error.code() == Some(ErrorCode::BROKER_NOT_AVAILABLE)
@@ -131,7 +117,6 @@ impl Router {
                 let _ = timeout_at(deadline, self.refresh(&known)).await;
             }
         }
-        done
     }
 
     async fn ask_coordinators<T: Clone, R, F: Future<Output = Result<ByKey<R>>>>(

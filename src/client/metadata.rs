@@ -2,6 +2,7 @@
 //!
 //! Not here: asking for it; that is [`super::routing`].
 
+use super::TopicPartition;
 use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::LeaderEpoch;
@@ -112,6 +113,13 @@ impl Metadata {
         let partition = self.topic(topic)?.partition(partition)?;
         let broker = partition.leader.filter(|broker| self.brokers.contains_key(broker))?;
         Some(Leader { broker, epoch: partition.leader_epoch })
+    }
+
+    /// Whether a broker that holds a partition is alive.
+    pub(super) fn is_online(&self, partition: &TopicPartition, broker: BrokerId) -> bool {
+        let known = self.topic(partition.topic.as_str()).and_then(|topic| topic.partition(partition.partition));
+        let holds = |known: &Partition| known.replicas.contains(&broker) && !known.offline_replicas.contains(&broker);
+        self.brokers.contains_key(&broker) && known.is_some_and(holds)
     }
 
     /// The name that belongs to a topic id.

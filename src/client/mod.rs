@@ -34,6 +34,7 @@ mod interceptor;
 mod metadata;
 mod mutant;
 mod producer;
+mod rounds;
 mod routing;
 mod settings;
 mod transaction;

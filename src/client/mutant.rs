@@ -9,6 +9,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ClientMutant {
+    /// A topic is known by its name alone, whatever its id: one that is created anew is taken for the old one.
+    BlindToTopicIds,
     /// A fetch does not say in which epoch the last record was written (before KIP-320).
     BlindToEpochs,
     /// The producer takes the next epoch although batches of the last one are unresolved (KAFKA-14034).
@@ -31,6 +33,8 @@ pub enum ClientMutant {
     AbortAfterCommitTimeout,
     /// A broker that leads no more is taken for one that has no such offset.
     NotLeaderIsOutOfRange,
+    /// A follower that has no such offset is believed that nobody has.
+    FollowerIsBelieved,
     /// Batches whose checksum is wrong are passed over.
     SkipCorruptBatches,
     /// Checksums of fetched batches are not looked at.
@@ -45,6 +49,7 @@ impl ClientMutant {
     /// All of them.
     #[doc(hidden)]
     pub const ALL: &[Self] = &[
+        Self::BlindToTopicIds,
         Self::BlindToEpochs,
         Self::BumpUnresolved,
         Self::NotLeaderIsFailure,
@@ -56,6 +61,7 @@ impl ClientMutant {
         Self::FilterEndsAtFirstMarker,
         Self::AbortAfterCommitTimeout,
         Self::NotLeaderIsOutOfRange,
+        Self::FollowerIsBelieved,
         Self::SkipCorruptBatches,
         Self::TrustChecksums,
         Self::ReuseCorrelation,

@@ -11,6 +11,7 @@ use super::error::Error;
 use super::error::Result;
 use super::metadata::Leader;
 use super::metadata::Metadata;
+use super::rounds::Rounds;
 use crate::base::BrokerId;
 use crate::base::ErrorCode;
 use crate::base::PartitionIndex;
@@ -398,43 +399,27 @@ impl Router {
         items: Vec<(TopicPartition, T)>,
         ask: impl Fn(Arc<Connection>, Vec<(TopicPartition, T)>) -> F,
     ) -> Answers<R> {
-        let started = Instant::now();
-        let deadline = started + self.settings.api_timeout;
-        let mut open = items;
-        let mut done = Vec::new();
-        for failures in 0.. {
+        let mut rounds = Rounds::of(operation, items);
+        let deadline = rounds.started() + self.settings.api_timeout;
+        let mut failures = 0;
+        loop {
             let known = self.metadata();
             // Those without an answer in time stay open.
-            let asked = timeout_at(deadline, self.ask_leaders(&open, &ask)).await;
+            let asked = timeout_at(deadline, self.ask_leaders(rounds.open(), &ask)).await;
             let (results, unanswered) = asked.unwrap_or_default();
-            let mut last = BTreeMap::new();
-            for (partition, result) in results.into_iter().chain(unanswered) {
-                match result {
-                    Err(error) if error.is_retriable() => {
-                        last.insert(partition, error);
-                    }
-                    result => {
-                        open.retain(|(other, _)| *other != partition);
-                        done.push((partition, result));
-                    }
-                }
-            }
-            if open.is_empty() {
-                break;
+            let last = rounds.take(results.into_iter().chain(unanswered));
+            if rounds.open().is_empty() {
+                return rounds.finish(last);
             }
             let delay = self.retry_delay(failures);
             if Instant::now() + delay >= deadline {
-                done.extend(open.drain(..).map(|(partition, _)| {
-                    let cause = last.remove(&partition).map(Box::new);
-                    (partition, Err(Error::Timeout { operation, after: started.elapsed(), cause }))
-                }));
-                break;
+                return rounds.finish(last);
             }
             sleep(delay).await;
+            failures += 1;
             // Without fresh metadata the next attempt may still find the leader.
             let _ = timeout_at(deadline, self.refresh(&known)).await;
         }
-        done
     }
 
     async fn ask_leaders<T: Clone, R, F: Future<Output = Result<Answers<R>>>>(

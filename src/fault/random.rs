@@ -80,6 +80,22 @@ const KINDS: &[(&str, Draw)] = &[
     ("markers", |plan| plan.markers()),
     ("processes", |plan| plan.processes()),
     ("expelled members", |plan| plan.expelled_members()),
+    ("late errors", |plan| {
+        if let Some(code) = plan.pick(LATE_PRODUCE_ERRORS) {
+            plan.add(Fault::on(ApiKey::Produce).after_applied().error(code));
+        }
+    }),
+    ("refusals", |plan| plan.errors(ApiKey::Produce, REFUSALS)),
+    ("damaged records", |plan| {
+        plan.add(Fault::on(ApiKey::Fetch).after_applied().corrupt_records());
+        plan.add(Fault::on(ApiKey::Produce).corrupt_records());
+    }),
+    ("answers twice", |plan| plan.some(ANSWERED, |fault| fault.after_applied().duplicate())),
+    ("unheard", |plan| {
+        if let Some(api) = plan.pick(ANSWERED) {
+            plan.add_at(HIGH_RATES, Fault::on(api).lose_answer());
+        }
+    }),
 ];
 
 const PRODUCE_ERRORS: &[ErrorCode] = &[
@@ -96,9 +112,31 @@ const FETCH_ERRORS: &[ErrorCode] = &[
 ];
 const GROUP_ERRORS: &[ErrorCode] =
     &[ErrorCode::NOT_COORDINATOR, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, ErrorCode::COORDINATOR_NOT_AVAILABLE];
+/// What a leader may say although it has written the records.
+const LATE_PRODUCE_ERRORS: &[ErrorCode] = &[
+    ErrorCode::NOT_LEADER_OR_FOLLOWER,
+    ErrorCode::REQUEST_TIMED_OUT,
+    ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    ErrorCode::KAFKA_STORAGE_ERROR,
+    ErrorCode::UNKNOWN_SERVER_ERROR,
+];
+/// After which nothing is sent again.
+const REFUSALS: &[ErrorCode] = &[ErrorCode::UNKNOWN_SERVER_ERROR, ErrorCode::TOPIC_AUTHORIZATION_FAILED];
+/// What clients do all the time, and need the answer of.
+const ANSWERED: &[ApiKey] = &[
+    ApiKey::Produce,
+    ApiKey::Fetch,
+    ApiKey::Metadata,
+    ApiKey::Heartbeat,
+    ApiKey::OffsetCommit,
+    ApiKey::EndTxn,
+    ApiKey::InitProducerId,
+];
 
 /// How likely a fault is, if it is there at all.
 const RATES: &[f64] = &[0.01, 0.03, 0.1, 0.3];
+/// How likely one is that is hardly one below a certain rate.
+const HIGH_RATES: &[f64] = &[0.3, 0.7, 1.0];
 
 /// A plan of one kind that is being drawn.
 struct Plan<'a> {
@@ -153,9 +191,13 @@ impl Plan<'_> {
     }
 
     fn add(&mut self, fault: Fault) {
+        self.add_at(RATES, fault);
+    }
+
+    fn add_at(&mut self, rates: &[f64], fault: Fault) {
         let (a, b) = (self.moment(), self.moment());
         let window = Duration::from_millis(a.min(b))..Duration::from_millis(a.max(b) + 1);
-        let rate = self.pick(RATES).unwrap_or(0.1);
+        let rate = self.pick(rates).unwrap_or(0.1);
         let name = format!("{} {}", self.kind, self.plan.faults.len());
         self.plan.faults.push(fault.named(name).between(window).probability(rate));
     }

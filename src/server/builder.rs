@@ -222,7 +222,8 @@ impl ClusterBuilder {
         self
     }
 
-    /// Starts with the topics and records of a cluster that was saved, on as many brokers; its time goes on.
+    /// Starts with the topics and records of a cluster that was saved, on as many brokers, with the `transaction.version`
+    /// that it had; its time goes on.
     pub fn restore(mut self, saved: SavedCluster) -> Self {
         self.brokers = u16::try_from(saved.0.brokers()).unwrap_or(u16::MAX);
         self.start_time = Some(saved.0.timestamp());

@@ -169,11 +169,11 @@ impl Simulation {
         self
     }
 
-    /// Changes how the client of each process is set up; the closure gets the number of the process. A second change
-    /// comes after the first.
+    /// Changes how the client of each process is set up, beside what was changed before; the closure gets the number of
+    /// the process.
     pub fn client(mut self, configure: impl Fn(ClientBuilder, usize) -> ClientBuilder + 'static) -> Self {
         self.configure = Some(match self.configure.take() {
-            Some(first) => Rc::new(move |builder, index| configure(first(builder, index), index)),
+            Some(before) => Rc::new(move |builder, process| configure(before(builder, process), process)),
             None => Rc::new(configure),
         });
         self

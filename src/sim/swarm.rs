@@ -142,11 +142,16 @@ fn workload(seed: Seed, kind: Kind) -> Workload {
     workload.records = draw(seed, "records", &[10, 30, 50]);
     workload.pause_ms = draw(seed, "pause", &[10, 100, 300]);
     let config = &mut workload.config;
+    config.ahead = draw(seed, "ahead", &[1, 1, 5]);
     config.linger_ms = draw(seed, "linger", &[0, 5, 200]);
     config.batch_bytes = draw(seed, "batch", &[200, 16_384]);
     config.group_protocol = draw(seed, "protocol", &[GroupProtocolName::Classic, GroupProtocolName::Consumer]);
     config.session_timeout_ms = draw(seed, "session", &[6_000, 10_000]);
     config.process_ms = draw(seed, "process", &[0, 5, 50]);
+    let (request, api) = draw(seed, "patience", &[(10_000, 60_000), (10_000, 60_000), (1_000, 5_000), (3_000, 10_000)]);
+    (config.request_timeout_ms, config.api_timeout_ms) = (request, api);
+    // Some give up soon, and some do not before everything is over.
+    config.delivery_timeout_ms = draw(seed, "delivery", &[120_000, 10_000, 3_600_000]);
     workload
 }
 

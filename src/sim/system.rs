@@ -111,10 +111,11 @@ impl System {
         unmet: Vec<String>,
     ) -> Result<Run, Error> {
         let SystemInner { cluster, seed, ledger, processes, .. } = &*self.inner;
-        let (journal, logs) = cluster
-            .look(|engine, _| (engine.journal().clone(), tap::final_logs(engine, &|_, _, record| tap::id_of(record))));
-        let version = cluster.look(|engine, _| engine.transaction_version());
+        let (journal, version) = cluster.look(|engine, _| (engine.journal().clone(), engine.transaction_version()));
+        let topics = tap::Incarnations::last(&journal);
+        let logs = cluster.look(|engine, _| tap::final_logs(engine, &topics, &|_, _, record| tap::id_of(record)));
         let mut events = ledger.take();
+        tap::tell_topics_apart(&journal, &mut events);
         let changes = tap::changes(&journal, version, events.iter().map(|(_, event)| event), &logs);
         events.extend(changes);
         let last = u64::MAX;
@@ -125,6 +126,8 @@ impl System {
         // Stable: what a process has done comes before the event of the journal that came next.
         events.sort_by_key(|(place, event)| (event.t(), *place));
         let events = events.into_iter().map(|(_, event)| event);
+        // The simulated brokers have no eligible leader replicas, whatever is said of them.
+        let setup = Setup { eligible_leader_replicas: false, ..setup };
         let all = [Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs);
         let history = History::from_events(all).map_err(Error::History)?;
         let report = history.check();

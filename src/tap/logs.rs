@@ -2,6 +2,7 @@
 //!
 //! Not here: what became of it while it ran (`trace`), and what clients saw (`wire`).
 
+use super::Incarnations;
 use super::name_of;
 use crate::base::Offset;
 use crate::broker::Engine;
@@ -27,14 +28,14 @@ pub(crate) fn id_of(record: &Record) -> Option<RecordName> {
 }
 
 /// The logs of all topics, Kafka's own left out: first the leader's, which counts, then every replica's.
-/// `names` says which record is which: partition, batch, record.
-pub(crate) fn final_logs(engine: &Engine, names: &Names<'_>) -> Vec<Event> {
+/// `topics` says what topics are called, `names` which record is which: partition, batch, record.
+pub(crate) fn final_logs(engine: &Engine, topics: &Incarnations, names: &Names<'_>) -> Vec<Event> {
     let mut events = Vec::new();
     for (topic, partition, log) in engine.partition_logs() {
         if topic.is_internal() {
             continue;
         }
-        let name = format!("{topic}-{partition}");
+        let name = format!("{}-{partition}", topics.of_name(topic.as_str()));
         if let Some(leader) = log.leader_replica() {
             note(&mut events, (&name, None), log, leader.log(), names);
         }

@@ -12,6 +12,8 @@
 //!   as no attempt at it was acknowledged. A batch that is sent again under another producer epoch counts as another one.
 //! * Whether an answer that left its broker reached its client.
 //!
+//! A topic that is deleted and created anew is another topic; histories call the second one `orders#2`.
+//!
 //! Not here: judging (`check`), and recording within a client (`sim`).
 //!
 //! ```
@@ -32,15 +34,21 @@
 //! ```
 
 mod ids;
+mod incarnations;
 mod logs;
 mod names;
+#[cfg(feature = "sim")]
+mod renaming;
 mod trace;
 mod wire;
 
 pub(crate) use ids::hash;
 pub(crate) use ids::name_of;
+pub(crate) use incarnations::Incarnations;
 pub(crate) use logs::final_logs;
 pub(crate) use logs::id_of;
+#[cfg(feature = "sim")]
+pub(crate) use renaming::tell_topics_apart;
 pub(crate) use trace::changes;
 #[cfg(feature = "sim")]
 pub(crate) use trace::decoded;
@@ -62,7 +70,9 @@ use crate::server::Cluster;
 pub fn history(cluster: &Cluster, setup: Setup) -> Result<History, HistoryError> {
     let (journal, version) = cluster.look(|engine, _| (engine.journal().clone(), engine.transaction_version()));
     let (mut events, names) = wire::operations(&journal);
-    let logs = cluster.look(|engine, _| final_logs(engine, &|place, batch, record| names.find(place, batch, record)));
+    let topics = Incarnations::last(&journal);
+    let find = |place: &str, batch: &_, record: &_| names.find(place, batch, record);
+    let logs = cluster.look(|engine, _| final_logs(engine, &topics, &find));
     let changes = changes(&journal, version, &events, &logs);
     events.extend(changes.into_iter().map(|(_, event)| event));
     events.sort_by_key(Event::t);

@@ -8,6 +8,7 @@
 //!
 //! Not here: the logs at the end (`logs`), and what clients did (`wire`).
 
+use super::Incarnations;
 use crate::base::BrokerId;
 use crate::base::ConnectionId;
 use crate::base::Instant;
@@ -75,6 +76,7 @@ struct Trace<'a> {
     events: Vec<Checked>,
     partitions: BTreeMap<Place, Partition>,
     topics: BTreeMap<Uuid, TopicName>,
+    incarnations: Incarnations,
     down: BTreeSet<BrokerId>,
     /// When a request left its client that came later.
     underway: BTreeMap<(ConnectionId, i32), Instant>,
@@ -197,6 +199,7 @@ impl<'a> Trace<'a> {
             events: Vec::new(),
             partitions: BTreeMap::new(),
             topics: BTreeMap::new(),
+            incarnations: Incarnations::default(),
             down: BTreeSet::new(),
             underway: BTreeMap::new(),
             decided: BTreeSet::new(),
@@ -211,7 +214,7 @@ impl<'a> Trace<'a> {
     }
 
     fn partition(&mut self, topic: &TopicName, index: PartitionIndex) -> &mut Partition {
-        let make = || Partition { name: format!("{topic}-{index}"), ..Partition::default() };
+        let make = || Partition::new(&self.incarnations, topic, index);
         self.partitions.entry((topic.clone(), index)).or_insert_with(make)
     }
 
@@ -230,7 +233,7 @@ impl<'a> Trace<'a> {
                 }
                 self.leader((topic, *partition), *leader, leader_epoch.0, !is_clean, isr);
             }
-            Event::Isr { topic, partition, isr } => self.isr(format!("{topic}-{partition}"), isr),
+            Event::Isr { topic, partition, isr } => self.isr(self.name(topic.as_str(), partition), isr),
             Event::Broker { broker, state } => match &**state {
                 "down" => {
                     self.down.insert(*broker);
@@ -338,6 +341,7 @@ impl<'a> Trace<'a> {
         match detail {
             Detail::Created { topic, topic_id, partition, leader, leader_epoch, isr } => {
                 self.topics.insert(*topic_id, topic.clone());
+                self.incarnations.learn(topic.as_str(), *topic_id);
                 let name = self.partition(topic, *partition).name.clone();
                 self.events.push(Checked::Created(event::Created { t, partition: name }));
                 self.leader((topic, *partition), *leader, leader_epoch.0, false, isr);
@@ -389,12 +393,13 @@ impl<'a> Trace<'a> {
                 self.transaction(transactional_id, producer_id.0, producer_epoch.0, state, *request);
             }
             Detail::Subscribed { group, topics } => {
-                let all =
-                    topics.iter().flat_map(|(topic, count)| (0..*count).map(move |index| format!("{topic}-{index}")));
-                self.subscribed = Some((group.clone(), all.collect()));
+                let of_topic = |(topic, count): &(String, usize)| {
+                    (0..*count).map(|index| self.name(topic, index)).collect::<Vec<_>>()
+                };
+                self.subscribed = Some((group.clone(), topics.iter().flat_map(of_topic).collect()));
             }
             Detail::OffsetRemoved { group, topic, partition, by } => {
-                let (group, partition, by) = (group.clone(), format!("{topic}-{partition}"), removal(*by));
+                let (group, partition, by) = (group.clone(), self.name(topic.as_str(), partition), removal(*by));
                 self.events.push(Checked::CommitRemoved(event::CommitRemoved { t, group, partition, by }));
             }
             Detail::Underway { connection, correlation_id } => {
@@ -408,7 +413,7 @@ impl<'a> Trace<'a> {
         let LogBounds { topic, partition, leader, leader_epoch, last_stable_offset, replicas } = bounds;
         let is_down = |broker: &BrokerId| self.down.contains(broker);
         let up: Vec<_> = replicas.iter().filter(|replica| !is_down(&replica.broker)).collect();
-        let make = || Partition { name: format!("{topic}-{partition}"), ..Partition::default() };
+        let make = || Partition::new(&self.incarnations, topic, *partition);
         let known = self.partitions.entry((topic.clone(), *partition)).or_insert_with(make);
         let events = &mut self.events;
         for replica in up {
@@ -463,7 +468,7 @@ impl<'a> Trace<'a> {
 
     fn append(&mut self, place: (&TopicName, PartitionIndex), broker: BrokerId, batch: &AppendedHeader) {
         let t = self.t;
-        let make = || Partition { name: format!("{}-{}", place.0, place.1), ..Partition::default() };
+        let make = || Partition::new(&self.incarnations, place.0, place.1);
         let known = self.partitions.entry((place.0.clone(), place.1)).or_insert_with(make);
         let (offset, pid) = (batch.base_offset.0, batch.producer_id);
         if known.batches.last_key_value().is_some_and(|(_, last)| *last >= offset) {
@@ -688,7 +693,7 @@ impl<'a> Trace<'a> {
                         let latest =
                             wanted.iter().any(|it| it.partition_index == row.partition_index && it.timestamp == -1);
                         if latest {
-                            let partition = format!("{}-{}", topic.name, row.partition_index);
+                            let partition = self.name(&topic.name, row.partition_index);
                             let (t, offset) = (self.t, row.offset);
                             self.events.push(Checked::Listed(event::Listed { t, partition, offset }));
                         }
@@ -729,7 +734,7 @@ impl<'a> Trace<'a> {
                     response.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)));
                 let accepted: BTreeSet<String> = rows
                     .filter(|(_, row)| row.error_code == 0)
-                    .map(|(topic, row)| format!("{}-{}", topic.name, row.partition_index))
+                    .map(|(topic, row)| self.name(&topic.name, row.partition_index))
                     .collect();
                 if accepted.is_empty() {
                     return;
@@ -760,8 +765,7 @@ impl<'a> Trace<'a> {
         if told.groups.is_empty() && told.error_code == 0 {
             let rows = told.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)));
             let rows = rows.filter(|(_, row)| row.error_code == 0);
-            let offsets =
-                rows.map(|(topic, row)| (format!("{}-{}", topic.name, row.partition_index), row.committed_offset));
+            let offsets = rows.map(|(topic, row)| (self.name(&topic.name, row.partition_index), row.committed_offset));
             groups.push((&asked.group_id, offsets.collect()));
         }
         for group in told.groups.iter().filter(|group| group.error_code == 0) {
@@ -769,7 +773,7 @@ impl<'a> Trace<'a> {
             for topic in &group.topics {
                 let Some(name) = self.topic(&topic.name, topic.topic_id) else { continue };
                 for row in topic.partitions.iter().filter(|row| row.error_code == 0) {
-                    offsets.insert(format!("{name}-{}", row.partition_index), row.committed_offset);
+                    offsets.insert(self.name(name.as_str(), row.partition_index), row.committed_offset);
                 }
             }
             groups.push((&group.group_id, offsets));
@@ -803,8 +807,7 @@ impl<'a> Trace<'a> {
     fn expect_settled(&mut self, entry: &RequestEntry, asked: &TxnOffsetCommitRequest, partitions: &BTreeSet<String>) {
         let client_id = entry.header.client_id.as_deref().unwrap_or_default();
         let rows = asked.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)));
-        let offsets =
-            rows.map(|(topic, row)| (format!("{}-{}", topic.name, row.partition_index), row.committed_offset));
+        let offsets = rows.map(|(topic, row)| (self.name(&topic.name, row.partition_index), row.committed_offset));
         let offsets: BTreeMap<String, i64> = offsets.filter(|(name, _)| partitions.contains(name)).collect();
         // The client notes a commit when it begins, and when it is told; one that was asked again is one.
         let t = self.t;
@@ -827,6 +830,11 @@ impl<'a> Trace<'a> {
                 pending.push(row);
             }
         }
+    }
+
+    /// What a partition of the topic that has this name now is called.
+    fn name(&self, topic: &str, index: impl std::fmt::Display) -> String {
+        format!("{}-{index}", self.incarnations.of_name(topic))
     }
 
     fn served(
@@ -861,13 +869,19 @@ impl<'a> Trace<'a> {
         }));
     }
 
+    /// The topic that has this name or id, unless it is one of Kafka's, or another one has its name by now.
     fn topic(&self, name: &str, id: Uuid) -> Option<TopicName> {
-        let topic = if name.is_empty() { self.topics.get(&id).cloned() } else { TopicName::new(name).ok() };
+        let by_id = || self.topics.get(&id).filter(|_| self.incarnations.is_current(id)).cloned();
+        let topic = if name.is_empty() { by_id() } else { TopicName::new(name).ok() };
         topic.filter(|topic| !topic.is_internal())
     }
 }
 
 impl Partition {
+    fn new(incarnations: &Incarnations, topic: &TopicName, index: PartitionIndex) -> Self {
+        Self { name: format!("{}-{index}", incarnations.of_name(topic.as_str())), ..Self::default() }
+    }
+
     /// Up to where a reader of committed transactions may see at a broker, by what was appended; `None` when something
     /// was cut off since.
     ///

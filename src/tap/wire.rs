@@ -2,6 +2,7 @@
 //!
 //! Not here: which record is which (`names`), and what the cluster knows beyond that (`trace`).
 
+use super::Incarnations;
 use super::hash;
 use super::names::Names;
 use crate::base::ConnectionId;
@@ -53,7 +54,7 @@ pub(super) fn operations(journal: &Journal) -> (Vec<Checked>, Names) {
 struct Wire {
     t: Instant,
     names: Names,
-    topics: BTreeMap<Uuid, String>,
+    topics: Incarnations,
     /// Requests without an answer, by the journal's number.
     asked: BTreeMap<u64, Asked>,
     /// What was decided on requests whose answer came otherwise, or did not come.
@@ -155,7 +156,7 @@ impl Wire {
                 self.owned.remove(connection);
             }
             Event::Detail(Detail::Created { topic, topic_id, .. }) => {
-                self.topics.insert(*topic_id, topic.to_string());
+                self.topics.learn(topic.as_str(), *topic_id);
             }
             _ => {}
         }
@@ -192,7 +193,8 @@ impl Wire {
                     let subscription: ConsumerProtocolSubscription = of_consumer(&protocol.metadata)?;
                     let owned = subscription.owned_partitions.into_iter();
                     let owned = owned.flat_map(|topic| {
-                        topic.partitions.iter().map(|index| format!("{}-{index}", topic.topic)).collect::<Vec<_>>()
+                        let name = self.topics.of_name(&topic.topic);
+                        topic.partitions.iter().map(|index| format!("{name}-{index}")).collect::<Vec<_>>()
                     });
                     Some(owned.collect::<BTreeSet<_>>())
                 });
@@ -205,7 +207,7 @@ impl Wire {
                     self.own(connection, |_| BTreeSet::new());
                 } else if let Some(topics) = &heartbeat.topic_partitions {
                     let reported = topics.iter().flat_map(|topic| {
-                        let name = self.topics.get(&topic.topic_id).cloned().unwrap_or_default();
+                        let name = self.topics.of_id(topic.topic_id).unwrap_or_default();
                         topic.partitions.iter().map(move |index| format!("{name}-{index}")).collect::<Vec<_>>()
                     });
                     let reported: BTreeSet<String> = reported.collect();
@@ -227,7 +229,8 @@ impl Wire {
     }
 
     fn topic(&self, name: &str, id: Uuid) -> Option<String> {
-        let name = if name.is_empty() { self.topics.get(&id)?.clone() } else { name.to_owned() };
+        let name = if name.is_empty() { self.topics.of_id(id)? } else { self.topics.of_name(name) };
+        let name = name.to_owned();
         (!name.starts_with("__")).then_some(name)
     }
 
@@ -318,8 +321,11 @@ impl Wire {
             Request::Metadata(_) => {
                 if let Some(Response::Metadata(response)) = told {
                     let named = response.topics.iter().filter(|topic| topic.error_code == 0);
-                    let named = named.filter_map(|topic| Some((topic.topic_id, topic.name.as_ref()?.to_string())));
-                    self.topics.extend(named);
+                    for topic in named {
+                        if let Some(name) = &topic.name {
+                            self.topics.learn(name, topic.topic_id);
+                        }
+                    }
                 }
             }
             Request::OffsetCommit(commit) => {
@@ -350,9 +356,12 @@ impl Wire {
                     _ => ErrorCode::UNKNOWN_SERVER_ERROR,
                 });
                 let rows = commit.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)));
-                let rows =
-                    rows.map(|(topic, row)| (format!("{}-{}", topic.name, row.partition_index), row.committed_offset));
-                self.committed(asked, &commit.group_id, commit.generation_id, rows.collect(), code);
+                let name = |name: &str| self.topics.of_name(name).to_owned();
+                let rows = rows.map(|(topic, row)| {
+                    (format!("{}-{}", name(&topic.name), row.partition_index), row.committed_offset)
+                });
+                let rows = rows.collect();
+                self.committed(asked, &commit.group_id, commit.generation_id, rows, code);
             }
             Request::EndTxn(end) => {
                 let code = told.map(|told| match told {
@@ -384,7 +393,8 @@ impl Wire {
                 let assignment: Option<ConsumerProtocolAssignment> = of_consumer(&response.assignment);
                 let topics = assignment.into_iter().flat_map(|assignment| assignment.assigned_partitions);
                 let given = topics.flat_map(|topic| {
-                    topic.partitions.iter().map(|index| format!("{}-{index}", topic.topic)).collect::<Vec<_>>()
+                    let name = self.topics.of_name(&topic.topic);
+                    topic.partitions.iter().map(|index| format!("{name}-{index}")).collect::<Vec<_>>()
                 });
                 let given: BTreeSet<String> = given.collect();
                 self.member(asked, &sync.group_id, sync.generation_id.into());

@@ -195,6 +195,30 @@ async fn what_was_set_while_a_cluster_ran_is_saved_and_restored() {
     assert_eq!(restored.saved(), restored.saved());
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_open_transaction_is_seen_and_outlives_a_restart_with_its_version() {
+    let cluster = Cluster::in_memory().topic("t", 1).transaction_version(1).start().await.unwrap();
+    let client = Client::connect(&cluster).await.unwrap();
+    let mut producer = client.producer().transactional("id").init().await.unwrap();
+    let transaction = producer.begin().await.unwrap();
+    transaction.enqueue(ProducerRecord::new("t").value("x")).await.unwrap().await.unwrap();
+    let seen = cluster.snapshot();
+    assert_eq!(seen.transactions, [cluster.transaction("id").snapshot().unwrap()]);
+    assert!(seen.to_string().contains("transaction id  Ongoing"), "{seen}");
+
+    let restored = Cluster::in_memory().restore(cluster.saved()).start().await.unwrap();
+    let known = || restored.snapshot().transactions.into_iter().next();
+    restored.wait_until(|_| known().is_some()).await.unwrap();
+    assert_eq!(known().unwrap().partitions, seen.transactions[0].partitions);
+    // In the first version no end of a transaction raises the epoch.
+    let mut next = Client::connect(&restored).await.unwrap().producer().transactional("id").init().await.unwrap();
+    let before = known().unwrap().producer_epoch;
+    let transaction = next.begin().await.unwrap();
+    transaction.enqueue(ProducerRecord::new("t").value("y")).await.unwrap().await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(known().unwrap().producer_epoch, before);
+}
+
 #[tokio::test]
 async fn racks_of_brokers_count_for_more_than_one_for_all() {
     let builder = Cluster::in_memory().brokers(3).broker_config("broker.rack", "all");

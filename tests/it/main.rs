@@ -15,6 +15,7 @@ mod hostile;
 mod journal;
 mod mixed;
 mod peer;
+mod racks;
 mod replication;
 mod scenarios_txn;
 mod tap;

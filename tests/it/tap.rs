@@ -106,3 +106,32 @@ async fn what_only_a_dead_leader_had_is_missed() {
     let report = check(&cluster, Setup { acks, idempotence: false, min_insync_replicas: 1, ..setup() });
     assert_eq!(report.codes()[0], Code::Lost, "{report}");
 }
+
+/// Two topics of one name once counted as one, in which two records were at one offset.
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_is_created_anew_is_another_one() {
+    let cluster = cluster("2").await;
+    let client = client(&cluster).await;
+    let mut consumer = client.consumer().auto_offset_reset(OffsetReset::Earliest).build();
+    consumer.assign_topic("t", StartFrom::Earliest).await.unwrap();
+    for life in ["first", "second"] {
+        let producer = client.producer().build();
+        for n in 0..5_i64 {
+            let sent = producer.send(ProducerRecord::new("t").value(format!("{life} {n}"))).await.unwrap();
+            assert_eq!(sent.offset.0, n);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        for n in 0..5 {
+            let read = consumer.recv().await.unwrap();
+            assert_eq!((read.offset.0, read.value.unwrap()), (n, format!("{life} {n}").into()));
+        }
+        if life == "first" {
+            cluster.delete_topic("t").unwrap();
+            cluster.create_topic(NewTopic::new("t").partitions(1).config("min.insync.replicas", "2")).unwrap();
+        }
+    }
+    let report = check(&cluster, setup());
+    assert_eq!(report.codes(), []);
+    let history = tap::history(&cluster, setup()).unwrap().to_json_lines();
+    assert!(history.contains("\"t-0\"") && history.contains("\"t#2-0\""), "each has a name");
+}

@@ -115,3 +115,47 @@ fn the_baseline_has_no_findings_whatever_the_swarm_breaks() {
     }
     println!("{seen:?}");
 }
+
+/// A group reads on in a topic that is created anew, from its beginning, and commits there.
+#[test]
+fn a_group_begins_anew_when_its_topic_is_created_anew() {
+    let topic = || NewTopic::new("orders").partitions(1).config("min.insync.replicas", "2");
+    let setup = Setup {
+        intent: vec![Contract::Dur, Contract::NoDup, Contract::Ord, Contract::Alo, Contract::Base],
+        min_insync_replicas: 2,
+        commit: rehearsal::check::CommitPolicy::AfterProcessed,
+        auto_offset_reset: rehearsal::check::OffsetReset::Earliest,
+        ..Setup::default()
+    };
+    let simulation =
+        Simulation::new(5).brokers(3).new_topic(topic()).processes(3).setup(setup).app(|node| async move {
+            if node.index() < 2 {
+                // One for each of the two topics.
+                tokio::time::sleep(Duration::from_secs(if node.index() == 0 { 0 } else { 10 })).await;
+                let producer = node.client().producer().build();
+                for n in 0..30_u32 {
+                    producer.send(ProducerRecord::new("orders").value(n.to_string())).await?;
+                }
+                return Ok(());
+            }
+            let consumer = node.client().consumer().group_id("g").auto_offset_reset(OffsetReset::Earliest);
+            let mut consumer = consumer.enable_auto_commit(false).build();
+            consumer.subscribe(["orders"])?;
+            while let Ok(record) = tokio::time::timeout(Duration::from_secs(60), consumer.recv()).await {
+                node.processed("g", &record?);
+                consumer.commit().await?;
+            }
+            Ok(())
+        });
+    let simulation = simulation.nemesis(move |system| async move {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        system.cluster().delete_topic("orders")?;
+        system.cluster().create_topic(topic())?;
+        Ok(())
+    });
+    let run = run(simulation);
+    run.assert_ok();
+    assert_eq!(run.report().findings.len(), 0, "{run}");
+    let counters = run.counters();
+    assert_eq!((counters["acknowledged"], counters["processed"], counters["commits"]), (60, 60, 60));
+}

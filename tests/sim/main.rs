@@ -3,6 +3,7 @@
 //! Not here: what one request does (`tests/it`).
 
 mod cancelling;
+mod census;
 mod core;
 mod determinism;
 mod gallery;

@@ -13,8 +13,8 @@ mod table;
 use rehearsal::base::{BrokerMutant, Rng, Seed};
 use rehearsal::check::Verdict;
 use rehearsal::client::ClientMutant;
-use rehearsal::fault::{FaultPlan, PlanScope};
-use rehearsal::sim::{GroupProtocolName, Run, RunFile, Simulation, Workload, WorkloadKind};
+use rehearsal::sim::{Run, RunFile, Simulation, Swarm, WorkloadKind};
+use std::time::Duration;
 
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,23 +57,11 @@ fn system(seed: u64) -> Simulation {
     if rng.below(2) == 0 { mill::system(seed, &mut rng) } else { workload(seed, &mut rng).simulation() }
 }
 
-/// One of the workloads that come with the crate, with random faults.
+/// One of the workloads that come with the crate, with random faults and settings.
 fn workload(seed: u64, rng: &mut Rng) -> RunFile {
     let kinds = WorkloadKind::ALL;
     let kind = kinds[usize::try_from(rng.below(kinds.len() as u64)).unwrap()];
-    let mut workload = Workload { records: 30, ..Workload::new(kind) };
-    if rng.below(3) == 0 {
-        workload.config.group_protocol = GroupProtocolName::Consumer;
-    }
-    let mut file = RunFile::new(seed, workload);
-    let mut topics = vec![("orders".to_owned(), 2)];
-    if kind == WorkloadKind::Copy {
-        topics.push(("shipments".to_owned(), 2));
-    }
-    let groups = file.workload.groups();
-    let processes = u32::try_from(file.workload.processes()).unwrap();
-    file.faults = FaultPlan::random(Seed(seed), &PlanScope { topics, groups, processes, heal_at_ms: 10_000 });
-    file
+    Swarm::default().heal_after(Duration::from_secs(10)).file_of(seed, kind)
 }
 
 /// What is wrong in a run: the codes, or that it was not well in the end.

@@ -1,7 +1,7 @@
 //! What only the cluster knows: all of it reaches the checker, and each rule about it fires when it is falsified.
 
-use rehearsal::check::event::{Compacted, GroupStatus, Outcome, Removal, TxnStatus};
-use rehearsal::check::{Code, Event, History};
+use rehearsal::check::event::{GroupStatus, Outcome, Poll, Removal, TxnStatus};
+use rehearsal::check::{Code, Event, History, Setup, Severity};
 use rehearsal::client::{OffsetReset, OffsetSpec, ProducerRecord, StartFrom, TopicPartition};
 use rehearsal::fault::{FaultPlan, PlanScope};
 use rehearsal::sim::{Run, RunFile, Simulation, Workload, WorkloadKind};
@@ -77,6 +77,7 @@ static RUNS: LazyLock<Vec<(&str, Vec<Event>)>> = LazyLock::new(|| {
         ("compacted", events(workload(WorkloadKind::Compacted, false))),
         ("retention", events(workload(WorkloadKind::Retention, false))),
         ("truncation", events(truncation())),
+        ("commits", events(commits())),
     ]
 });
 
@@ -110,6 +111,7 @@ fn every_kind_of_event_reaches_the_checker() {
         "group_state",
         "segment_deleted",
         "compacted",
+        "commit_removed",
         "producer_expired",
         "created",
         "deleted",
@@ -119,28 +121,40 @@ fn every_kind_of_event_reaches_the_checker() {
     }
 }
 
-/// Changes the last event of a run that can be changed, and expects the code.
+/// A run, a rule that it keeps, and what makes it break that rule; false when the run has nothing to falsify.
+type Row = (&'static str, Code, fn(&mut Vec<Event>) -> bool);
+
+/// Falsifies runs, and expects the codes.
 #[track_caller]
-fn falsified(run: &str, code: Code, mut change: impl FnMut(&mut Event) -> bool) {
-    let mut events = RUNS.iter().find(|(name, _)| *name == run).unwrap().1.clone();
-    // What is wrong for a moment is wrong.
-    if let Some(Event::Setup(setup)) = events.first_mut() {
-        (setup.transaction_max_timeout_ms, setup.session_timeout_ms) = (0, 0);
+fn convict(rows: &[Row]) {
+    for (run, code, change) in rows {
+        let mut events = RUNS.iter().find(|(name, _)| name == run).unwrap().1.clone();
+        // What is wrong for a moment is wrong.
+        if let Some(Event::Setup(setup)) = events.first_mut() {
+            (setup.transaction_max_timeout_ms, setup.session_timeout_ms) = (0, 0);
+        }
+        let found = |events: &[Event]| History::from_events(events.iter().cloned()).unwrap().check();
+        assert!(!found(&events).codes().contains(code), "{run} has {code} as it is");
+        assert!(change(&mut events), "{run} has nothing to falsify for {code}");
+        let report = found(&events);
+        let hidden = report.hidden.contains_key(code.name());
+        assert!(report.codes().contains(code) || hidden, "{code} was not found: {report}");
     }
-    let found = |events: &[Event]| History::from_events(events.iter().cloned()).unwrap().check();
-    assert!(!found(&events).codes().contains(&code), "{run} has {code} as it is");
-    assert!(events.iter_mut().rev().any(&mut change), "{run} has nothing to falsify");
-    let report = found(&events);
-    let hidden = report.hidden.contains_key(code.name());
-    assert!(report.codes().contains(&code) || hidden, "{code} was not found: {report}");
 }
 
-/// A change of one field of one kind of event, where a condition holds.
+/// The codes that falsified runs convict.
+pub(crate) fn convicted() -> impl Iterator<Item = Code> {
+    [REPLICATION, TRANSACTIONS, GROUPS, READERS, LOGS].into_iter().flatten().map(|(_, code, _)| *code)
+}
+
+/// Changes one field of the last event of one kind where a condition holds.
 macro_rules! on {
     ($kind:ident, |$line:ident| $body:expr) => {
-        |event: &mut Event| match event {
-            Event::$kind($line) => $body,
-            _ => false,
+        |events: &mut Vec<Event>| {
+            events.iter_mut().rev().any(|event| match event {
+                Event::$kind($line) => $body,
+                _ => false,
+            })
         }
     };
 }
@@ -151,51 +165,44 @@ fn set<T: PartialEq>(place: &mut T, value: T) -> bool {
     is_another
 }
 
-#[test]
-fn rules_of_replication_fire_on_falsified_runs() {
-    falsified("copy", Code::HwBound, on!(Hw, |line| set(&mut line.offset, 10_000)));
-    falsified("copy", Code::IsrAck, on!(Acked, |line| set(&mut line.offset, 10_000)));
-    falsified("copy", Code::CommittedTrunc, on!(Append, |line| line.marker.is_none() && set(&mut line.offset, 0)));
-    falsified("copy", Code::TwoLeaders, on!(Append, |line| set(&mut line.broker, 99)));
-    falsified("copy", Code::EpochOrder, on!(Log, |line| line.offset == 0 && set(&mut line.epoch, 99)));
-    falsified("copy", Code::LogMatch, on!(Log, |line| line.broker.is_some() && set(&mut line.digest, Some(1))));
-    falsified(
+const REPLICATION: &[Row] = &[
+    ("copy", Code::HwBound, on!(Hw, |line| set(&mut line.offset, 10_000))),
+    ("copy", Code::IsrAck, on!(Acked, |line| set(&mut line.offset, 10_000))),
+    ("copy", Code::CommittedTrunc, on!(Append, |line| line.marker.is_none() && set(&mut line.offset, 0))),
+    ("copy", Code::TwoLeaders, on!(Append, |line| set(&mut line.broker, 99))),
+    ("copy", Code::EpochOrder, on!(Log, |line| line.offset == 0 && set(&mut line.epoch, 99))),
+    ("copy", Code::LogMatch, on!(Log, |line| line.broker.is_some() && set(&mut line.digest, Some(1)))),
+    (
         "truncation",
         Code::TruncPoint,
         on!(Truncated, |line| {
             line.to -= 1;
             true
         }),
-    );
-    falsified("truncation", Code::ListoffRegress, on!(Listed, |line| set(&mut line.offset, 0)));
-    falsified(
+    ),
+    ("truncation", Code::ListoffRegress, on!(Listed, |line| set(&mut line.offset, 0))),
+    (
         "copy",
         Code::FollowerRead,
         on!(Served, |line| {
             line.follower = true;
             set(&mut line.hw, 0)
         }),
-    );
-}
+    ),
+];
 
-#[test]
-fn rules_of_transactions_fire_on_falsified_runs() {
-    falsified("copy", Code::LsoLeak, on!(Served, |line| line.read_committed && set(&mut line.lso, 0)));
-    falsified("copy", Code::LsoRegress, on!(Lso, |line| set(&mut line.offset, 0)));
-    falsified(
-        "copy",
-        Code::CrossTxn,
-        on!(Append, |line| line.cause.is_some() && set(&mut line.cause, Some("x".to_owned()))),
-    );
-    falsified("copy", Code::Torn, on!(Settled, |line| set(&mut line.outcome, Outcome::Abort)));
-    falsified("copy", Code::ZombieEffect, on!(Accepted, |line| set(&mut line.value, -1)));
-    falsified(
+const TRANSACTIONS: &[Row] = &[
+    ("copy", Code::LsoLeak, on!(Served, |line| line.read_committed && set(&mut line.lso, 0))),
+    ("copy", Code::LsoRegress, on!(Lso, |line| set(&mut line.offset, 0))),
+    ("copy", Code::CrossTxn, on!(Append, |line| line.cause.is_some() && set(&mut line.cause, Some("x".to_owned())))),
+    ("copy", Code::Torn, on!(Settled, |line| set(&mut line.outcome, Outcome::Abort))),
+    ("copy", Code::ZombieEffect, on!(Accepted, |line| set(&mut line.value, -1))),
+    (
         "copy",
         Code::Fence,
         on!(Log, |line| line.broker.is_none() && line.pid.is_some() && set(&mut line.pepoch, Some(-1))),
-    );
-    // A marker that is missing, and a coordinator that takes the transaction for done.
-    falsified(
+    ),
+    (
         "copy",
         Code::HangTxn,
         on!(Log, |line| line.broker.is_none() && set(&mut line.marker, None) && {
@@ -203,7 +210,85 @@ fn rules_of_transactions_fire_on_falsified_runs() {
             line.transactional = true;
             true
         }),
-    );
+    ),
+    ("copy", Code::Precommit, |events| mark_late(events)),
+];
+
+const GROUPS: &[Row] = &[
+    ("grouped", Code::ZombieEffect, on!(Accepted, |line| line.scope == "group:shipping" && set(&mut line.value, 0))),
+    (
+        "grouped",
+        Code::CommitLost,
+        on!(FetchOffsets, |line| {
+            line.end.as_mut().unwrap().offsets.values_mut().any(|offset| *offset > 0 && set(offset, -1))
+        }),
+    ),
+    (
+        "grouped",
+        Code::CommitStale,
+        on!(FetchOffsets, |line| {
+            line.end.as_mut().unwrap().offsets.values_mut().any(|offset| *offset > 0 && set(offset, 0))
+        }),
+    ),
+    ("copy", Code::HoleOwn, |events| subscribe_in_vain(events)),
+    ("grouped", Code::ZombieOverlap, |events| keep_partition(events)),
+    (
+        "grouped",
+        Code::UnownedRead,
+        on!(Assigned, |line| {
+            line.partitions.pop_first().is_some() && line.partitions.insert("orders-99".to_owned(), None).is_none()
+        }),
+    ),
+    ("grouped", Code::StartSkip, |events| skip_first(events)),
+    ("grouped", Code::Leaderless, |events| lose_leader(events)),
+    ("commits", Code::CommitExpired, |events| commit_late(events)),
+    ("commits", Code::CommitLost, |events| remove_nothing(events)),
+];
+
+const LOGS: &[Row] = &[
+    ("copy", Code::NonmonoLog, on!(Log, |line| line.broker.is_none() && set(&mut line.offset, 1_000))),
+    (
+        "retention",
+        Code::EarlyDelete,
+        on!(SegmentDeleted, |line| { line.by == Removal::Expiry && set(&mut line.max_timestamp_ms, line.now_ms) }),
+    ),
+    ("retention", Code::LogstartRegress, on!(LogStart, |line| set(&mut line.offset, -1))),
+    (
+        "compacted",
+        Code::CompactLost,
+        on!(Compacted, |line| line.after.len() < line.before.len() && line.after.pop().is_some()),
+    ),
+    (
+        "compacted",
+        Code::CompactMove,
+        on!(Compacted, |line| {
+            line.after.len() < line.before.len()
+                && line.after.last_mut().is_some_and(|entry| {
+                    entry.offset += 1;
+                    true
+                })
+        }),
+    ),
+    (
+        "compacted",
+        Code::CompactEarly,
+        on!(Compacted, |line| line.after.len() < line.before.len() && set(&mut line.lso, 0)),
+    ),
+];
+
+const READERS: &[Row] = &[
+    ("compacted", Code::NonmonoPoll, on!(Poll, |line| repeat(line))),
+    ("compacted", Code::StaleRead, |events| lag(events)),
+];
+
+#[test]
+fn rules_of_replication_fire_on_falsified_runs() {
+    convict(REPLICATION);
+}
+
+#[test]
+fn rules_of_transactions_fire_on_falsified_runs() {
+    convict(TRANSACTIONS);
     assert!(
         RUNS[0].1.iter().any(|event| matches!(event, Event::TxnState(line) if line.state == TxnStatus::CompleteCommit))
     );
@@ -211,58 +296,208 @@ fn rules_of_transactions_fire_on_falsified_runs() {
 
 #[test]
 fn rules_of_groups_fire_on_falsified_runs() {
-    falsified(
-        "grouped",
-        Code::ZombieEffect,
-        on!(Accepted, |line| line.scope == "group:shipping" && set(&mut line.value, 0)),
-    );
-    // In every generation: some are over at once.
-    let mut is_changed = false;
-    falsified("copy", Code::HoleOwn, |event| match event {
-        Event::GroupState(line) if line.state == GroupStatus::Stable && !line.subscribed.is_empty() => {
-            line.subscribed.push("orders-99".to_owned());
-            is_changed = true;
-            false
-        }
-        Event::Setup(_) => is_changed,
-        _ => false,
-    });
-    falsified(
-        "grouped",
-        Code::CommitLost,
-        on!(FetchOffsets, |line| {
-            line.end.as_mut().unwrap().offsets.values_mut().any(|offset| *offset > 0 && set(offset, -1))
-        }),
-    );
-    falsified(
-        "grouped",
-        Code::CommitStale,
-        on!(FetchOffsets, |line| {
-            line.end.as_mut().unwrap().offsets.values_mut().any(|offset| *offset > 0 && set(offset, 0))
-        }),
-    );
+    convict(GROUPS);
 }
 
 #[test]
-fn rules_of_retention_and_compaction_fire_on_falsified_runs() {
-    falsified(
-        "retention",
-        Code::EarlyDelete,
-        on!(SegmentDeleted, |line| { line.by == Removal::Expiry && set(&mut line.max_timestamp_ms, line.now_ms) }),
-    );
-    falsified("retention", Code::LogstartRegress, on!(LogStart, |line| set(&mut line.offset, -1)));
-    let shrunk = |line: &mut Compacted| line.after.len() < line.before.len();
-    falsified("compacted", Code::CompactLost, on!(Compacted, |line| shrunk(line) && line.after.pop().is_some()));
-    falsified(
-        "compacted",
-        Code::CompactMove,
-        on!(Compacted, |line| {
-            shrunk(line)
-                && line.after.last_mut().is_some_and(|entry| {
-                    entry.offset += 1;
-                    true
-                })
-        }),
-    );
-    falsified("compacted", Code::CompactEarly, on!(Compacted, |line| shrunk(line) && set(&mut line.lso, 0)));
+fn rules_of_readers_fire_on_falsified_runs() {
+    convict(READERS);
+}
+
+#[test]
+fn rules_of_logs_fire_on_falsified_runs() {
+    convict(LOGS);
+}
+
+/// A commit marker is written only when the run ends, and what it commits has been read long before.
+fn mark_late(events: &mut Vec<Event>) -> bool {
+    let is_marker = |event: &Event| matches!(event, Event::Append(line) if line.marker == Some(Outcome::Commit) && line.txn.is_some());
+    let Some(marker) = events.iter().position(is_marker) else { return false };
+    let Some(ended) = events.iter().position(|event| matches!(event, Event::Ended(_))) else { return false };
+    let (Event::Append(mut line), Event::Ended(end)) = (events[marker].clone(), &events[ended]) else { return false };
+    line.t = end.t;
+    events.insert(ended, Event::Append(line));
+    events.remove(marker);
+    true
+}
+
+/// In every generation, since some are over at once.
+fn subscribe_in_vain(events: &mut [Event]) -> bool {
+    let mut is_changed = false;
+    for event in events {
+        if let Event::GroupState(line) = event {
+            if line.state == GroupStatus::Stable && !line.subscribed.is_empty() {
+                line.subscribed.push("orders-99".to_owned());
+                is_changed = true;
+            }
+        }
+    }
+    is_changed
+}
+
+/// A member does not let go of what another one is given later.
+fn keep_partition(events: &mut [Event]) -> bool {
+    for place in 0..events.len() {
+        let Event::Released(line) = &events[place] else { continue };
+        let is_next = |event: &Event| match event {
+            Event::Assigned(next) => {
+                next.process != line.process && next.partitions.keys().any(|name| line.partitions.contains(name))
+            }
+            _ => false,
+        };
+        if events[place..].iter().any(is_next) {
+            let Event::Released(line) = &mut events[place] else { continue };
+            line.partitions.clear();
+            return true;
+        }
+    }
+    false
+}
+
+/// A member that goes on where its group had been leaves out the first record.
+fn skip_first(events: &mut [Event]) -> bool {
+    for place in 0..events.len() {
+        let Event::Assigned(line) = &events[place] else { continue };
+        let (process, partitions) = (line.process.clone(), line.partitions.clone());
+        let has_commit = |partition: &String| {
+            let group = line.group.as_ref();
+            events[..place].iter().any(|event| match event {
+                Event::Commit(commit) => Some(&commit.group) == group && commit.offsets.contains_key(partition),
+                _ => false,
+            })
+        };
+        let Some(partition) = partitions.keys().find(|partition| has_commit(partition)).cloned() else { continue };
+        let first = events[place..].iter_mut().find_map(|event| match event {
+            Event::Poll(poll) if poll.process == process => poll.end.as_mut()?.records.get_mut(&partition),
+            _ => None,
+        });
+        if let Some(records) = first.filter(|records| !records.is_empty()) {
+            records.remove(0);
+            return true;
+        }
+    }
+    false
+}
+
+/// The last election leaves a partition without a leader, when all should have been well at once.
+fn lose_leader(events: &mut [Event]) -> bool {
+    if let Some(Event::Setup(setup)) = events.first_mut() {
+        setup.converge_ms = 0;
+    }
+    events.iter_mut().rev().any(|event| match event {
+        Event::Leader(line) => line.broker.take().is_some(),
+        _ => false,
+    })
+}
+
+/// Offsets expire that should have been kept for longer.
+fn commit_late(events: &mut [Event]) -> bool {
+    let Some(Event::Setup(setup)) = events.first_mut() else { return false };
+    set(&mut setup.offsets_retention_ms, 3_600_000)
+}
+
+/// Nobody removes an offset, and it is gone all the same.
+fn remove_nothing(events: &mut Vec<Event>) -> bool {
+    let before = events.len();
+    events.retain(|event| !matches!(event, Event::CommitRemoved(_)));
+    events.len() < before
+}
+
+/// A reader that may not lag at all misses the last records of a partition, and reads on in another.
+fn lag(events: &mut [Event]) -> bool {
+    if let Some(Event::Setup(setup)) = events.first_mut() {
+        setup.staleness_ms = Some(0);
+    }
+    let read = |event: &Event| match event {
+        Event::Poll(poll) => {
+            poll.end.as_ref()?.records.keys().next().map(|name| (poll.process.clone(), name.clone(), poll.t))
+        }
+        _ => None,
+    };
+    let reads: Vec<_> = (0..events.len()).filter_map(|place| Some((place, read(&events[place])?))).collect();
+    for (at, (place, (process, partition, t))) in reads.iter().enumerate() {
+        let later = reads[at + 1..].iter().map(|(_, read)| read).filter(|(other, ..)| other == process);
+        let mut until_next = later.take_while(|(_, other, _)| other != partition).map(|(.., then)| then);
+        let next =
+            reads[at + 1..].iter().map(|(_, read)| read).find(|(who, other, _)| who == process && other == partition);
+        if until_next.any(|then| then > t && next.is_none_or(|(.., next)| then < next)) {
+            let Event::Poll(poll) = &mut events[*place] else { continue };
+            poll.end.as_mut().unwrap().records.clear();
+            return true;
+        }
+    }
+    false
+}
+
+fn repeat(poll: &mut Poll) -> bool {
+    let lists = poll.end.as_mut().map(|end| end.records.values_mut());
+    lists.into_iter().flatten().any(|list| {
+        let again = list.first().cloned();
+        list.extend(again.clone());
+        again.is_some()
+    })
+}
+
+/// A group's offsets expire, another group is deleted, and a third one is told to forget a partition.
+fn commits() -> Run {
+    let topic = NewTopic::new("t").partitions(1);
+    let setup = Setup { offsets_retention_ms: 60_000, ..Setup::default() };
+    let brokers = |cluster: rehearsal::ClusterBuilder| {
+        let cluster = cluster.broker_config("offsets.retention.minutes", "1");
+        cluster.broker_config("offsets.retention.check.interval.ms", "10000")
+    };
+    let simulation = Simulation::new(5).brokers(3).new_topic(topic).setup(setup).cluster(brokers);
+    let simulation = simulation.app(|node| async move {
+        let client = node.client();
+        let partition = TopicPartition::new("t", 0)?;
+        let producer = client.producer().build();
+        for n in 0..3 {
+            producer.send(ProducerRecord::new("t").value(n.to_string())).await?;
+        }
+        for group in GROUPS_OF_COMMITS {
+            let mut consumer = client
+                .consumer()
+                .group_id(*group)
+                .auto_offset_reset(OffsetReset::Earliest)
+                .enable_auto_commit(false)
+                .build();
+            consumer.subscribe(["t"])?;
+            for _ in 0..3 {
+                let record = consumer.recv().await?;
+                node.processed(group, &record);
+            }
+            consumer.commit().await?;
+            consumer.close().await?;
+        }
+        let admin = client.admin();
+        assert!(admin.delete_groups(["deleted"]).await.into_iter().all(|(_, result)| result.is_ok()));
+        let forgotten = admin.delete_group_offsets("forgetful", [partition.clone()]).await?;
+        assert!(forgotten.into_iter().all(|(_, result)| result.is_ok()));
+        tokio::time::sleep(Duration::from_secs(180)).await;
+        for group in GROUPS_OF_COMMITS {
+            let consumer = client.consumer().group_id(*group).build();
+            assert_eq!(consumer.committed([&partition]).await?[&partition], None, "{group}");
+        }
+        Ok(())
+    });
+    simulation.run().unwrap()
+}
+
+const GROUPS_OF_COMMITS: &[&str] = &["expired", "deleted", "forgetful"];
+
+#[test]
+fn offsets_that_expire_or_are_deleted_are_told_to_the_checker_and_are_not_lost() {
+    let run = commits();
+    let found = run.report().codes().iter().filter(|code| code.row().severity < Severity::S3).count();
+    assert_eq!((found, run.is_ok()), (0, true), "{run}");
+    let removed = run.history().events().filter_map(|event| match event {
+        Event::CommitRemoved(line) => Some((line.group, line.partition, line.by)),
+        _ => None,
+    });
+    let mut removed: Vec<_> = removed.collect();
+    removed.sort_by(|one, other| one.0.cmp(&other.0));
+    let row = |group: &str, by: Removal| (group.to_owned(), "t-0".to_owned(), by);
+    let expected =
+        [row("deleted", Removal::Request), row("expired", Removal::Expiry), row("forgetful", Removal::Request)];
+    assert_eq!(removed, expected);
 }

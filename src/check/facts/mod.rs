@@ -12,6 +12,7 @@ pub(crate) use groups::Interval;
 pub(crate) use groups::Mark;
 pub(crate) use order::Order;
 pub(crate) use order::State;
+pub(crate) use order::tombstones_removed;
 pub(crate) use sessions::Opened;
 pub(crate) use sessions::Session;
 pub(crate) use txns::ClientOutcome;

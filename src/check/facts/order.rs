@@ -4,13 +4,16 @@ use super::ClientOutcome;
 use super::Facts;
 use super::flag;
 use crate::check::event::Event;
+use crate::check::event::Keyed;
 use crate::check::event::Outcome;
 use crate::check::history::Entry;
 use crate::check::history::FinalLogRow;
+use crate::check::history::History;
 use crate::check::history::Status;
 use crate::check::names::Id;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// What readers see of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +37,8 @@ pub(crate) struct Order<'a> {
     pub(crate) entries: Cow<'a, [Entry]>,
     /// By place in `entries`; empty when all are visible.
     states: Vec<State>,
+    /// Whether a cleaner may have taken an entry before a reader came, by place; empty unless compacted.
+    cleanable: Vec<bool>,
     /// Nothing below it can be asked for.
     pub(crate) log_start: i64,
     /// Where readers of committed data stop.
@@ -83,11 +88,27 @@ impl Order<'_> {
         self.entries.partition_point(|entry| entry.offset < offset)
     }
 
-    /// The first entry in `from..to` that a reader sees.
-    pub(crate) fn first_visible(&self, from: i64, to: i64, committed: bool) -> Option<Entry> {
+    /// Whether a cleaner may have taken the entry at this place before somebody came to read it. Every replica has a
+    /// cleaner of its own: what is gone at one leader may be there again at the next.
+    pub(crate) fn is_cleanable(&self, place: usize) -> bool {
+        self.cleanable.get(place).copied().unwrap_or(false)
+    }
+
+    /// Whether a reader that comes by must be given the entry at this place.
+    fn is_owed(&self, place: usize, committed: bool) -> bool {
+        self.is_visible(place, committed) && !self.is_cleanable(place)
+    }
+
+    /// The first entry in `from..to` that a reader must be given.
+    pub(crate) fn first_owed(&self, from: i64, to: i64, committed: bool) -> Option<Entry> {
         let start = self.place(from);
         let mut entries = self.entries[start..].iter().take_while(|entry| entry.offset < to).zip(start..);
-        entries.find(|(_, place)| self.is_visible(*place, committed)).map(|(entry, _)| *entry)
+        entries.find(|(_, place)| self.is_owed(*place, committed)).map(|(entry, _)| *entry)
+    }
+
+    /// The entries that a reader of committed data must be given.
+    pub(crate) fn owed(&self) -> impl Iterator<Item = Entry> + '_ {
+        self.visible().filter(|(place, _)| !self.is_cleanable(*place)).map(|(_, entry)| entry)
     }
 
     /// The places of all entries that a reader of committed data sees.
@@ -132,7 +153,50 @@ pub(super) fn of<'a>(facts: &mut Facts<'a>) -> Vec<Order<'a>> {
         order.compacted = compacted;
         orders.push(order);
     }
+    if orders.iter().any(|order| order.compacted) {
+        let tombstones: Vec<(u32, &Keyed)> = tombstones_removed(history).collect();
+        for (partition, order) in (0..).zip(&mut orders).filter(|(_, order)| order.compacted) {
+            let own = tombstones.iter().filter(|(of, _)| *of == partition).map(|(_, entry)| *entry);
+            order.cleanable = cleanable(history, order, own);
+        }
+    }
     orders
+}
+
+/// The tombstones that cleaners have removed; whether it was time is for the rules of compaction to say.
+pub(crate) fn tombstones_removed(history: &History) -> impl Iterator<Item = (u32, &Keyed)> {
+    let passes = history.others.iter().filter_map(|(_, event)| match event {
+        Event::Compacted(line) => Some((history.partitions.find(&line.partition)?, line)),
+        _ => None,
+    });
+    passes.flat_map(|(partition, line)| {
+        let kept: BTreeSet<i64> = line.after.iter().map(|entry| entry.offset).collect();
+        let gone = line.before.iter().filter(move |entry| entry.tombstone && !kept.contains(&entry.offset));
+        gone.map(move |entry| (partition, entry))
+    })
+}
+
+/// What is aborted, what another record of its key comes behind, and what cannot be told to have a key.
+fn cleanable<'a>(history: &History, order: &Order<'_>, tombstones: impl Iterator<Item = &'a Keyed>) -> Vec<bool> {
+    let mut last: BTreeMap<u32, i64> = BTreeMap::new();
+    let mut removed: BTreeSet<i64> = BTreeSet::new();
+    for entry in tombstones {
+        removed.insert(entry.offset);
+        if let Some(key) = history.keys.find(&entry.key) {
+            last.entry(key).and_modify(|last| *last = entry.offset.max(*last)).or_insert(entry.offset);
+        }
+    }
+    let mut cleanable = vec![false; order.entries.len()];
+    for (place, entry) in order.entries.iter().enumerate().rev() {
+        let state = order.state(place);
+        let key = history.find_send(entry.id).and_then(|send| history.send_key(send));
+        let is_followed = key.is_none_or(|key| last.get(&key).is_some_and(|last| *last > entry.offset));
+        cleanable[place] = state == State::Aborted || is_followed || removed.contains(&entry.offset);
+        if let Some(key) = key.filter(|_| !matches!(state, State::Aborted | State::Marker)) {
+            last.entry(key).and_modify(|last| *last = entry.offset.max(*last)).or_insert(entry.offset);
+        }
+    }
+    cleanable
 }
 
 /// The entries that are known of partitions without a log, with what is known about them.
@@ -189,6 +253,7 @@ fn of_observations<'a>(known: BTreeMap<Entry, State>) -> Order<'a> {
         last_stable: i64::MAX,
         max_delivered: -1,
         compacted: false,
+        cleanable: Vec::new(),
     }
 }
 
@@ -260,5 +325,6 @@ fn of_log<'a>(facts: &mut Facts<'a>, log: &'a FinalLogRow) -> Order<'a> {
         last_stable,
         max_delivered: -1,
         compacted: false,
+        cleanable: Vec::new(),
     }
 }

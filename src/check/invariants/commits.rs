@@ -154,7 +154,7 @@ fn strangers(facts: &Facts<'_>, findings: &mut Findings) {
             }
             let all = sessions.get(&(commit.process, *partition)).map_or(&[][..], Vec::as_slice);
             let Some(last) = last_read(facts, all, commit.asked) else { continue };
-            let unread = order.first_visible(last + 1, commit.offset, true);
+            let unread = order.first_owed(last + 1, commit.offset, true);
             let beyond = order.log.is_some_and(|log| commit.offset > log.end().max(last + 1));
             if unread.is_some() || beyond {
                 findings.add(Code::CommitUnowned, || witness(format!("the last offset it had read was {last}")));

@@ -34,7 +34,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                     findings.add(Code::NonmonoPoll, || {
                         if poll == chunk.poll { witness().variant("INT-NONMONO-POLL") } else { witness() }
                     });
-                } else if let Some(skipped) = order.first_visible(before + 1, entry.offset, committed) {
+                } else if let Some(skipped) = order.first_owed(before + 1, entry.offset, committed) {
                     findings.add(Code::PollSkip, || {
                         let text = format!("{} at offset {} lies between them", facts.name(skipped.id), skipped.offset);
                         let anomaly = witness().so(text);

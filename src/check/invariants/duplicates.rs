@@ -10,6 +10,7 @@ use crate::check::facts::State;
 use crate::check::facts::flag;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
+use crate::check::history::Batch;
 use crate::check::history::Entry;
 use crate::check::names::Id;
 use std::collections::BTreeMap;
@@ -39,8 +40,14 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         findings.add(Code::Dup, || {
             let send = history.find_send(id).map_or(0, |send| history.sends[send as usize].event);
             let mut anomaly = Anomaly::of(facts.name(id)).at(send, format!("{} was sent once", facts.name(id)));
+            // A producer knows its own batches again, and nobody else's.
+            let producers: BTreeSet<i64> =
+                places.iter().filter_map(|(partition, offset)| Some(batch(facts, *partition, *offset)?.pid)).collect();
+            if producers.len() > 1 && !(history.setup.transactional && committed_only) {
+                anomaly = anomaly.needs("one producer for all attempts, or a transactional.id and read_committed");
+            }
             for (partition, offset) in places.iter().take(4) {
-                let event = place_event(facts, *partition, *offset);
+                let event = batch(facts, *partition, *offset).map(|batch| batch.event);
                 let name = history.partition_name(*partition);
                 anomaly.steps.push((event, format!("it is at offset {offset} of {name}")));
             }
@@ -56,8 +63,8 @@ fn is_aborted(order: &Order<'_>, entry: Entry) -> bool {
     order.log.is_some() && order.entries.get(place) == Some(&entry) && order.state(place) == State::Aborted
 }
 
-fn place_event(facts: &Facts<'_>, partition: u32, offset: i64) -> Option<u32> {
+fn batch<'a>(facts: &Facts<'a>, partition: u32, offset: i64) -> Option<&'a Batch> {
     let log = facts.order(partition).log?;
     let place = log.entries.iter().position(|entry| entry.offset == offset)?;
-    log.batch_at(place).map(|batch| batch.event)
+    log.batch_at(place)
 }

@@ -6,6 +6,9 @@ use super::processing::last_commit;
 use super::processing::start;
 use crate::check::code::Code;
 use crate::check::event::Answer;
+use crate::check::event::Event;
+use crate::check::event::Outcome;
+use crate::check::facts::Commit;
 use crate::check::facts::Facts;
 use crate::check::facts::flag;
 use crate::check::findings::Anomaly;
@@ -42,6 +45,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             });
         }
     }
+    let dropped = dropped(facts);
     for partition in inputs {
         let mut groups = facts.commits.iter().filter(|((_, of), _)| *of == partition).peekable();
         if groups.peek().is_none() {
@@ -58,10 +62,20 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 continue;
             }
             let Some(start) = start(facts, *group, partition) else { continue };
+            // What a client takes for committed may have been dropped by the group.
+            let kept: Vec<Commit> = commits
+                .iter()
+                .filter(|commit| commit.txn.is_none_or(|txn| !dropped.contains(&(txn, *group, partition))))
+                .copied()
+                .collect();
+            let last = last_commit(&kept);
             let committed = last.map_or(start, |last| last.offset);
             let order = facts.order(partition);
-            for (_, entry) in order.visible().filter(|(_, entry)| entry.offset >= start) {
+            for (place, entry) in order.visible().filter(|(_, entry)| entry.offset >= start) {
                 let count = outputs.get(&(partition, entry.offset)).map_or(0, Vec::len);
+                if count == 0 && order.is_cleanable(place) {
+                    continue;
+                }
                 let witness = || {
                     let (name, group) = (history.partition_name(partition), history.group_name(*group));
                     let mut anomaly = Anomaly::of(format!("{name}@{}", entry.offset));
@@ -83,6 +97,21 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// The offsets of transactions that a group has dropped: transaction, group, partition.
+fn dropped(facts: &Facts<'_>) -> BTreeSet<(u32, u32, u32)> {
+    let history = facts.history;
+    let (mut dropped, mut kept) = (BTreeSet::new(), BTreeSet::new());
+    for (_, event) in &history.others {
+        let Event::Settled(line) = event else { continue };
+        let place =
+            (history.txns.find(&line.txn), history.groups.find(&line.group), history.partitions.find(&line.partition));
+        let (Some(txn), Some(group), Some(partition)) = place else { continue };
+        let list = if line.outcome == Outcome::Abort { &mut dropped } else { &mut kept };
+        list.insert((txn, group, partition));
+    }
+    &dropped - &kept
 }
 
 /// Whether readers of committed data see an output.

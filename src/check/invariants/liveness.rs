@@ -185,7 +185,7 @@ fn consumers(facts: &Facts<'_>, findings: &mut Findings, deadline: u64, converge
         if last_read > long_ago {
             continue;
         }
-        let waiting = order.visible().map(|(_, entry)| entry).find(|entry| {
+        let waiting = order.owed().find(|entry| {
             let old = history.find_send(entry.id).is_some_and(|send| {
                 facts.status(send) == Status::Ok && history.sends[send as usize].completed <= long_ago
             });

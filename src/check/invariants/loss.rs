@@ -4,12 +4,11 @@
 //! transaction whose commit was not confirmed to anybody.
 
 use crate::check::code::Code;
-use crate::check::event::Event;
-use crate::check::event::Keyed;
 use crate::check::facts::ClientOutcome;
 use crate::check::facts::Facts;
 use crate::check::facts::Opened;
 use crate::check::facts::flag;
+use crate::check::facts::tombstones_removed;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
 use crate::check::history::Status;
@@ -28,7 +27,7 @@ impl<'a> Exemptions<'a> {
     pub(super) fn of(facts: &'a Facts<'a>) -> Self {
         let mut superseded = last_by_key(facts);
         let mut cleaned = BTreeSet::new();
-        for (partition, entry) in tombstones_removed(facts) {
+        for (partition, entry) in tombstones_removed(facts.history) {
             cleaned.insert((partition, entry.offset));
             if let Some(key) = facts.history.keys.find(&entry.key) {
                 let last = superseded.entry((partition, key)).or_insert(entry.offset);
@@ -143,20 +142,6 @@ fn last_by_key(facts: &Facts<'_>) -> BTreeMap<(u32, u32), i64> {
         }
     }
     last
-}
-
-/// The tombstones that cleaners have removed; whether it was time is for the rules of compaction to say.
-fn tombstones_removed<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (u32, &'a Keyed)> {
-    let history = facts.history;
-    let passes = history.others.iter().filter_map(|(_, event)| match event {
-        Event::Compacted(line) => Some((history.partitions.find(&line.partition)?, line)),
-        _ => None,
-    });
-    passes.flat_map(|(partition, line)| {
-        let kept: BTreeSet<i64> = line.after.iter().map(|entry| entry.offset).collect();
-        let gone = line.before.iter().filter(move |entry| entry.tombstone && !kept.contains(&entry.offset));
-        gone.map(move |entry| (partition, entry))
-    })
 }
 
 /// Where the earliest reader of a partition began, if all of them said where.

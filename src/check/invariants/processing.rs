@@ -74,8 +74,7 @@ fn one_partition(
     let history = facts.history;
     let order = facts.order(partition);
     let ours = order
-        .visible()
-        .map(|(_, entry)| entry)
+        .owed()
         .filter(|entry| entry.offset >= start.max(order.log_start) && history.find_send(entry.id).is_some());
     // By offset: when everything up to and including it had been processed.
     let mut done: Vec<(i64, u64)> = Vec::new();

@@ -8,6 +8,10 @@ use crate::check::facts::Opened;
 use crate::check::facts::Session;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
+use crate::check::history::History;
+use crate::check::setup::OffsetReset;
+use crate::check::setup::name_of;
+use crate::check::setup::topic_of;
 use std::collections::BTreeSet;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
@@ -24,7 +28,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let chunk = &history.chunks[*chunk as usize];
         let poll = facts.poll_of(chunk);
         let Some(first) = facts.delivered(chunk).first() else { continue };
-        let skipped = facts.order(session.partition).first_visible(start, first.offset, facts.reads_committed(poll));
+        let skipped = facts.order(session.partition).first_owed(start, first.offset, facts.reads_committed(poll));
         let code = match skipped {
             _ if first.offset < start => Code::StartRewind,
             Some(_) => Code::StartSkip,
@@ -56,13 +60,16 @@ fn start(facts: &Facts<'_>, session: &Session, removed: &BTreeSet<(&str, &str)>)
         Opened::Moved(to) => return to.map(|to| (to, None)),
         Opened::Assigned(Some(from), _) => return Some((from, None)),
         Opened::Assigned(None, group) => group?,
-        Opened::Unknown => return None,
+        // A topic created anew has its name, and nothing of its predecessor.
+        Opened::Unknown => return begun_anew(history, session.partition).then_some((0, None)),
     };
     if removed.contains(&(history.group_name(group), history.partition_name(session.partition))) {
         return None;
     }
     // The last commit, if it is certain which one that is; at one instant the order of events decides.
-    let commits = facts.commits.get(&(group, session.partition))?;
+    let Some(commits) = facts.commits.get(&(group, session.partition)) else {
+        return begun_anew(history, session.partition).then_some((0, None));
+    };
     let settled = commits.iter().filter(|commit| commit.answer == Some(Answer::Ok) && commit.completed < session.from);
     let last = settled.max_by_key(|commit| (commit.invoked, commit.event))?;
     if last.txn.is_some() && !history.setup.require_stable {
@@ -78,4 +85,10 @@ fn start(facts: &Facts<'_>, session: &Session, removed: &BTreeSet<(&str, &str)>)
             || commit.completed < last.invoked
     });
     certain.then_some((last.offset, Some(last.event)))
+}
+
+/// Whether a partition is of a topic that was created anew, and is read from its beginning.
+fn begun_anew(history: &History, partition: u32) -> bool {
+    let topic = topic_of(history.partition_name(partition));
+    name_of(topic) != topic && history.setup.auto_offset_reset == OffsetReset::Earliest
 }

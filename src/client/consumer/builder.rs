@@ -231,7 +231,16 @@ impl ConsumerBuilder {
         self
     }
 
-    /// The rack where the consumer stands, for assignors that look at it (none).
+    /// The rack where the consumer stands (none): partitions are read from a follower there, where the leader names one
+    /// (KIP-392), and assignors may look at it.
+    ///
+    /// Brokers name followers only with `replica.selector.class` set to Kafka's `RackAwareReplicaSelector`. The leader is
+    /// asked again when `metadata.max.age.ms` is over, and when the follower refuses or goes away.
+    /// ```no_run
+    /// # fn example(client: rehearsal::client::Client) {
+    /// let consumer = client.consumer().client_rack("cellar").build();
+    /// # }
+    /// ```
     pub fn client_rack(mut self, rack: impl Into<ByteString>) -> Self {
         self.settings.group.rack = Some(rack.into());
         self

@@ -9,6 +9,7 @@ use super::Consumer;
 use super::ConsumerRecord;
 use super::Event;
 use crate::base::Offset;
+use crate::base::Uuid;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::future::poll_fn;
@@ -81,7 +82,8 @@ impl Consumer {
                 event = poll_fn(|cx| consumer.poll_event(cx)), if has_room => match event {
                     Ok(Event::Record(record)) => {
                         let (partition, offset) = (record.topic_partition(), record.offset);
-                        let placed = lock(&work.consumer.shared.state).begin(&partition, offset);
+                        let topic_id = work.consumer.current.as_ref().map_or(Uuid::ZERO, |chunk| chunk.topic_id);
+                        let placed = lock(&work.consumer.shared.state).begin(&partition, topic_id, offset);
                         work.count(&partition, true);
                         let processing = process(record);
                         work.tasks.spawn(async move { (partition, placed, offset, processing.await) });

@@ -143,6 +143,14 @@ impl Fetcher {
         }
         let metadata = self.router.metadata();
         let mutants = self.router.settings.mutants;
+        let goes_by_names = mutants.has(ClientMutant::BlindToTopicIds);
+        let woken = match goes_by_names {
+            true => None,
+            false => {
+                let reset = || shared.settings.reset.spec(self.router.settings.clock.now());
+                state.begin_anew_where_recreated(&metadata, reset)
+            }
+        };
         let mut searches: Vec<(TopicPartition, OffsetSpec)> = Vec::new();
         let mut generations = BTreeMap::new();
         let mut wanted: BTreeMap<BrokerId, (BTreeMap<TopicPartition, Want>, Asked)> = BTreeMap::new();
@@ -177,24 +185,27 @@ impl Fetcher {
                 unknown = true;
                 continue;
             };
-            if self.in_flight.contains_key(&leader.broker) {
-                if !busy.contains(&leader.broker) {
-                    busy.push(leader.broker);
+            let (broker, is_gone) = position.reads_from(leader, partition, &metadata, now);
+            unknown |= is_gone;
+            if self.in_flight.contains_key(&broker) {
+                if !busy.contains(&broker) {
+                    busy.push(broker);
                 }
                 continue;
             }
-            let topic_id = metadata.topic(partition.topic.as_str()).map(|topic| topic.id).unwrap_or_default();
+            let topic_id = if goes_by_names { Uuid::ZERO } else { position.topic_id };
             let (leader_epoch, last_fetched_epoch) = match mutants.has(ClientMutant::BlindToEpochs) {
                 false => (leader.epoch, position.fetched_epoch),
                 true => (LeaderEpoch::NONE, LeaderEpoch::NONE),
             };
             let want = Want { topic_id, offset, leader_epoch, last_fetched_epoch };
-            let (wanted, asked) = wanted.entry(leader.broker).or_default();
+            let (wanted, asked) = wanted.entry(broker).or_default();
             wanted.insert(partition.clone(), want);
             asked.insert(partition.clone(), (position.generation, offset));
         }
         let buffered = state.buffered;
         drop(state);
+        woken.into_iter().for_each(Waker::wake);
         if !searches.is_empty() {
             let router = Arc::clone(&self.router);
             let isolation = self.shared.settings.isolation;
@@ -295,6 +306,7 @@ impl Fetcher {
                 self.sessions.entry(broker).or_default().restart();
                 if let Err(error) = result {
                     tracing::debug!(%broker, %error, "a broker cannot be reached");
+                    lock(&self.shared.state).read_from_leaders(broker);
                     self.refresh();
                 }
             }
@@ -313,7 +325,11 @@ impl Fetcher {
         let mut waker = None;
         {
             let mut state = lock(&self.shared.state);
-            for (partition, (generation, _)) in asked {
+            for (partition, (generation, from)) in asked {
+                if !state.awaits(partition, *generation, *from) {
+                    continue;
+                }
+                state.read_from_leader(partition);
                 if error.is_retriable() {
                     let failures = state.partitions.get(partition).map_or(0, |position| position.failures);
                     let until = Instant::now() + self.router.retry_delay(failures);
@@ -378,12 +394,18 @@ impl Fetcher {
             matches!(code, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH)
                 && mutants.has(ClientMutant::NotLeaderIsOutOfRange)
         };
+        let trusts_leaders = !mutants.has(ClientMutant::FollowerIsBelieved);
         {
             let shared = Arc::clone(&self.shared);
             let mut state = lock(&shared.state);
             for row in rows {
                 let Some(partition) = row.partition(&metadata) else { continue };
-                let Some((generation, from)) = asked.get(&partition).copied() else { continue };
+                let asked = asked.get(&partition).copied();
+                let Some((generation, from)) =
+                    asked.filter(|(generation, from)| state.awaits(&partition, *generation, *from))
+                else {
+                    continue;
+                };
                 let code = ErrorCode::new(row.data.error_code);
                 let error = || Error::broker(code, ApiKey::Fetch).about(&partition.topic, Some(partition.partition));
                 let diverging = &row.data.diverging_epoch;
@@ -392,6 +414,11 @@ impl Fetcher {
                         let (end, epoch) = (diverging.end_offset.into(), diverging.epoch.into());
                         let goes_on = self.shared.settings.reset != OffsetReset::None;
                         state.on_truncated(&partition, generation, from, end, epoch, goes_on)
+                    }
+                    ErrorCode::NONE if row.data.preferred_read_replica >= 0 => {
+                        let until = Instant::now() + self.router.settings.metadata_age_max;
+                        state.read_from(&partition, generation, row.data.preferred_read_replica.into(), until);
+                        None
                     }
                     ErrorCode::NONE => match row.batches {
                         Ok(batches) => {
@@ -406,6 +433,11 @@ impl Fetcher {
                             state.on_failure(&partition, generation, Error::protocol(ApiKey::Fetch, reason))
                         }
                     },
+                    // A follower may lack what the leader has.
+                    ErrorCode::OFFSET_OUT_OF_RANGE if trusts_leaders && state.read_from_leader(&partition) => {
+                        state.delay(&partition, generation, Instant::now() + self.router.retry_delay(0));
+                        None
+                    }
                     code if code == ErrorCode::OFFSET_OUT_OF_RANGE || misread(code) => {
                         let reset = self.shared.settings.reset.spec(self.router.settings.clock.now());
                         if let Some(interceptor) = &self.router.settings.interceptor {
@@ -414,6 +446,7 @@ impl Fetcher {
                         state.on_out_of_range(&partition, generation, reset, error())
                     }
                     code if code.is_retriable() => {
+                        state.read_from_leader(&partition);
                         let current = &row.data.current_leader;
                         let leader = Leader { broker: current.leader_id.into(), epoch: current.leader_epoch.into() };
                         let learned = self.router.learn_leader(partition.topic.as_str(), partition.partition, leader);
@@ -453,6 +486,7 @@ fn request(plan: Plan, settings: &super::Settings, bytes_max: usize) -> FetchReq
         isolation_level: settings.isolation.on_wire(),
         session_id: plan.session_id,
         session_epoch: plan.session_epoch,
+        rack_id: settings.group.rack.clone().unwrap_or_default(),
         ..Default::default()
     };
     // Partitions come in order, so those of one topic stand together.

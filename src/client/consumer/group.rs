@@ -411,8 +411,7 @@ impl Consumer {
         if let Some(chunk) = &self.current {
             let mut state = lock(&self.shared.state);
             if let Some(position) = state.partitions.get_mut(&chunk.partition) {
-                position.next = Some(chunk.next);
-                position.epoch = chunk.epoch;
+                position.follow(chunk);
             }
         }
     }

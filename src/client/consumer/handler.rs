@@ -101,11 +101,10 @@ impl Claim {
                     Ok(Some(opened)) => {
                         let record = ConsumerRecord::new(&self.partition, opened);
                         let mut state = lock(&self.shared.state);
-                        state.begin(&self.partition, record.offset);
+                        state.begin(&self.partition, chunk.topic_id, record.offset);
                         let position = state.partitions.get_mut(&self.partition);
                         if let Some(position) = position.filter(|position| position.placed == self.placed) {
-                            position.next = Some(chunk.next);
-                            position.epoch = chunk.epoch;
+                            position.follow(chunk);
                         }
                         drop(state);
                         if let Some(interceptor) = &self.router.settings.interceptor {
@@ -163,8 +162,7 @@ impl Claim {
             state.let_go(&self.partition, self.placed, chunk.bytes);
             let position = state.partitions.get_mut(&self.partition);
             if let Some(position) = position.filter(|position| position.placed == self.placed) {
-                position.next = Some(chunk.next);
-                position.epoch = chunk.epoch;
+                position.follow(&chunk);
             }
             drop(state);
             self.shared.wake.notify_one();

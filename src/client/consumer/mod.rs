@@ -9,8 +9,10 @@ mod group;
 mod handler;
 mod isolation;
 mod member;
+mod nearest;
 mod position;
 mod record;
+mod recreation;
 mod session;
 mod transactional;
 mod truncation;
@@ -399,8 +401,7 @@ impl Consumer {
             let mut state = lock(&self.shared.state);
             state.release(chunk.bytes);
             if let Some(position) = state.partitions.get_mut(&chunk.partition) {
-                position.next = Some(chunk.next);
-                position.epoch = chunk.epoch;
+                position.follow(&chunk);
             }
         }
         self.shared.wake.notify_one();

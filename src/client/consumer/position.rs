@@ -8,8 +8,10 @@ use super::super::error::Error;
 use super::super::transaction::OffsetAndMetadata;
 use super::StartFrom;
 use super::member::Attention;
+use super::nearest::Nearest;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
+use crate::base::Uuid;
 use crate::wire::batch::Batch;
 use crate::wire::batch::Record;
 use crate::wire::batch::RecordIter;
@@ -32,7 +34,7 @@ pub(super) struct State {
     pub(super) closed: bool,
     /// What is fetched goes to the tasks of partitions, so that one slow task must not take all the room.
     pub(super) feeds_claims: bool,
-    next_generation: u64,
+    pub(super) next_generation: u64,
     /// What the user has to see to before it gets records.
     pub(super) attention: Attention,
 }
@@ -44,6 +46,8 @@ pub(super) struct Position {
     pub(super) placed: u64,
     /// A fetch that was made for another generation does not count.
     pub(super) generation: u64,
+    /// The topic that it is a position in; zero as long as nobody has said.
+    pub(super) topic_id: Uuid,
     /// What to fetch next; `Err` as long as it has to be looked up.
     pub(super) fetch: Result<Offset, OffsetSpec>,
     /// The epoch of the leader that appended the record before `fetch`, where that is known.
@@ -68,6 +72,8 @@ pub(super) struct Position {
     pub(super) looking: bool,
     pub(super) not_before: Option<Instant>,
     pub(super) failures: u32,
+    /// The follower that is read from, if it is one.
+    pub(super) nearest: Option<Nearest>,
     /// From where it was moved by itself since the last record was fetched.
     pub(super) moved: Option<Offset>,
 }
@@ -83,6 +89,8 @@ pub(super) struct Chunk {
     pub(super) epoch: LeaderEpoch,
     /// From where the position was moved to its beginning, which the user has not been told.
     pub(super) moved: Option<Offset>,
+    /// The topic that it was fetched from.
+    pub(super) topic_id: Uuid,
     batches: std::vec::IntoIter<Batch>,
     records: Option<Open>,
 }
@@ -131,10 +139,14 @@ impl State {
         self.drop_chunks(&partition);
         self.next_generation += 1;
         let fetch = start.fetch();
-        let paused = self.partitions.get(&partition).is_some_and(|position| position.paused);
+        let before = self.partitions.get(&partition);
+        let paused = before.is_some_and(|position| position.paused);
+        let nearest = before.and_then(|position| position.nearest);
+        let topic_id = before.map_or(Uuid::ZERO, |position| position.topic_id);
         let position = Position {
             placed: self.next_generation,
             generation: self.next_generation,
+            topic_id,
             fetch,
             fetched_epoch: LeaderEpoch::NONE,
             next: fetch.ok(),
@@ -149,6 +161,7 @@ impl State {
             looking: false,
             not_before: None,
             failures: 0,
+            nearest,
             moved: None,
         };
         self.partitions.insert(partition, position);
@@ -190,11 +203,13 @@ impl State {
         (asked, later)
     }
 
-    /// A record is being processed; nothing from it on may be committed until it is finished. Gives what to finish it
-    /// with.
-    pub(super) fn begin(&mut self, partition: &TopicPartition, offset: Offset) -> u64 {
+    /// A record of this topic is being processed; nothing from it on may be committed until it is finished. Gives what
+    /// to finish it with.
+    pub(super) fn begin(&mut self, partition: &TopicPartition, topic_id: Uuid, offset: Offset) -> u64 {
         let Some(position) = self.partitions.get_mut(partition) else { return 0 };
-        position.unfinished.insert(offset);
+        if position.topic_id == topic_id {
+            position.unfinished.insert(offset);
+        }
         position.placed
     }
 
@@ -347,16 +362,25 @@ impl State {
         position.fetched_epoch = last.partition_leader_epoch;
         self.buffered += bytes;
         let (partition, epoch, moved) = (partition.clone(), position.epoch, position.moved.take());
+        let topic_id = position.topic_id;
         self.ready.push_back(Chunk {
             partition,
             bytes,
             next: from,
             epoch,
             moved,
+            topic_id,
             batches: batches.into_iter(),
             records: None,
         });
         self.waker.take()
+    }
+
+    /// Whether a partition still waits for what a fetch from `from` brings. An answer may be so late that another leader
+    /// has been asked since, or the offset is being looked up.
+    pub(super) fn awaits(&self, partition: &TopicPartition, generation: u64, from: Offset) -> bool {
+        let position = self.partitions.get(partition);
+        position.is_some_and(|position| position.generation == generation && position.fetch == Ok(from))
     }
 
     /// Takes in an offset that was looked up.
@@ -371,7 +395,8 @@ impl State {
                 position.fetch = Ok(offset);
                 position.fetched_epoch = LeaderEpoch::NONE;
                 // What was fetched before may still have to be handed out.
-                if !self.ready.iter().any(|chunk| chunk.partition == *partition) {
+                let is_before = |chunk: &Chunk| chunk.partition == *partition && chunk.topic_id == position.topic_id;
+                if !self.ready.iter().any(is_before) {
                     position.next = Some(offset);
                 }
             }
@@ -427,6 +452,14 @@ impl State {
 }
 
 impl Position {
+    /// This much of a chunk has been handed out. What was fetched from a topic of before says nothing of this one.
+    pub(super) fn follow(&mut self, chunk: &Chunk) {
+        if self.topic_id == chunk.topic_id {
+            self.next = Some(chunk.next);
+            self.epoch = chunk.epoch;
+        }
+    }
+
     /// Whether it wants something of a broker at this moment.
     pub(super) fn is_active(&self, now: Instant) -> bool {
         !self.paused

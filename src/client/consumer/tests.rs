@@ -242,6 +242,40 @@ async fn every_record_comes_once_and_in_order_through_broken_connections_and_mov
     }
 }
 
+/// The leader had moved, and what the old one had been asked failed at last while the position was being reset at the
+/// new one. It was looked up once more for that, and the second answer moved a reader back that had long gone on.
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_fails_late_does_not_disturb_a_reset() {
+    let fake = Fake::start(2, &[("t", 1)]).await;
+    let client = fake.builder().request_timeout(Duration::from_secs(3));
+    let client = client.metadata_max_age(Duration::from_secs(1)).connect().await.unwrap();
+    fill(&client, 0, 0..3).await;
+    let mut searches = 0;
+    fake.script(move |broker, _, request| match request {
+        Request::Fetch(_) if broker == 1 => Act::Ignore,
+        // The first answer comes after the old leader's time is up, the second one after records have been fetched.
+        Request::ListOffsets(_) => {
+            searches += 1;
+            Act::Delay(Duration::from_millis(if searches == 1 { 2_900 } else { 500 }))
+        }
+        _ => Act::Serve,
+    });
+    let mut consumer = client.consumer().auto_offset_reset(OffsetReset::Earliest).build();
+    consumer.assign([(partition(0), StartFrom::Offset(Offset(77)))]);
+    assert!(timeout(Duration::from_millis(100), consumer.recv()).await.is_err());
+    {
+        let mut state = fake.state.lock().unwrap();
+        let partition = &mut state.topics.get_mut("t").unwrap()[0];
+        (partition.leader, partition.epoch) = (2, 1);
+    }
+    let mut seen = Vec::new();
+    while let Ok(record) = timeout(Duration::from_secs(10), consumer.recv()).await {
+        seen.push(record.unwrap().offset.0);
+    }
+    assert_eq!(seen, [0, 1, 2]);
+    assert_eq!(fake.count(ApiKey::ListOffsets), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn damaged_records_are_told_once_and_the_others_go_on() {
     let fake = Fake::start(1, &[("t", 2)]).await;

@@ -148,7 +148,8 @@ impl NewMember {
     /// Whether the coordinator waits to hear that something has been given up or taken, or does not know what is wanted.
     fn has_news(&self) -> bool {
         // After an error everything is said again, but not before the next heartbeat.
-        self.sent.as_ref().is_some_and(|sent| sent.owned != self.held || sent.wanted != self.wanted)
+        let moved = |sent: &Sent| self.user_is_ready() && sent.owned != self.held;
+        self.sent.as_ref().is_some_and(|sent| moved(sent) || sent.wanted != self.wanted)
     }
 
     fn heartbeat(&mut self) -> ConsumerGroupHeartbeatRequest {
@@ -169,9 +170,12 @@ impl NewMember {
                 request.subscribed_topic_regex = Some(ByteString::new());
             }
         }
-        if sent.is_none_or(|sent| sent.owned != self.held) {
+        // A user who has been offered something may be taking it by now: until it has answered nothing is given back.
+        let owned = if self.user_is_ready() { self.held.clone() } else { &self.held | &self.owned };
+        let told = sent.map(|sent| sent.owned.clone()).filter(|told| *told == owned || !self.user_is_ready());
+        if told.is_none() {
             let mut topics: Vec<TopicPartitions> = Vec::new();
-            for (topic_id, partition) in &self.held {
+            for (topic_id, partition) in &owned {
                 match topics.last_mut() {
                     Some(topic) if topic.topic_id == *topic_id => topic.partitions.push(partition.0),
                     _ => topics.push(TopicPartitions {
@@ -183,7 +187,7 @@ impl NewMember {
             }
             request.topic_partitions = Some(topics);
         }
-        self.sent = Some(Sent { wanted: self.wanted.clone(), owned: self.held.clone() });
+        self.sent = Some(Sent { wanted: self.wanted.clone(), owned: told.unwrap_or(owned) });
         request
     }
 

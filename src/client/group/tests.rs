@@ -420,6 +420,34 @@ fn a_member_of_the_new_kind_says_what_it_has_when_it_has_it() {
     it.does(&["epoch 5 owns None wants None"]);
 }
 
+/// A member that was offered a partition was still busy, and its coordinator took the partition back meanwhile. Having
+/// lost an answer, the member said all it had, without the partition: that went to somebody else, and the user, who was
+/// ready at last, took what it had been offered.
+#[test]
+fn what_the_user_has_been_offered_is_not_given_back_before_it_has_answered() {
+    let mut it = Dialogue::start(config(GroupProtocol::Consumer, false, None));
+    it.does(&["epoch 0 owns Some([]) wants Some(1)"]);
+    it.told(ErrorCode::NONE, 3, Some(&[0]));
+    it.does(&["resolve 1"]);
+    it.member.on_resolved(it.now, &metadata(4));
+    it.does(&["own [0]"]);
+    it.owned();
+    it.does(&["epoch 3 owns Some([0]) wants None"]);
+    it.told(ErrorCode::NONE, 4, Some(&[0, 2]));
+    it.does(&["own [0, 2]"]);
+    it.pass(5);
+    it.does(&["epoch 4 owns None wants None"]);
+    it.told(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, 0, None);
+    it.pass(1);
+    it.does(&["epoch 4 owns Some([0, 2]) wants Some(1)"]);
+    it.told(ErrorCode::NONE, 4, Some(&[0]));
+    it.does(&[]);
+    it.owned();
+    it.does(&["own [0]"]);
+    it.owned();
+    it.does(&["epoch 4 owns Some([0]) wants None"]);
+}
+
 #[test]
 fn a_fenced_member_of_the_new_kind_loses_all_before_it_joins_again() {
     for code in [ErrorCode::FENCED_MEMBER_EPOCH, ErrorCode::UNKNOWN_MEMBER_ID] {

@@ -231,6 +231,9 @@ impl Accumulator {
     ) -> usize {
         self.landed(partition, pending.ordinal);
         self.outstanding.remove(&pending.ordinal);
+        if let Some(queue) = self.queues.get_mut(partition) {
+            queue.is_known |= result.is_ok();
+        }
         if result.is_err() && self.identity.is_idempotent() {
             self.lose(partition, pending.ordinal);
         }
@@ -340,7 +343,7 @@ impl Accumulator {
                 queue.waiting.is_empty() && queue.in_flight.is_empty(),
                 "a transaction ends with its records"
             );
-            (queue.identity, queue.next_sequence, queue.gap) = (None, 0, None);
+            (queue.identity, queue.next_sequence, queue.gap, queue.is_known) = (None, 0, None, false);
         }
     }
 

@@ -16,6 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Kafka remembers the last five batches of a producer.
+const IN_FLIGHT_MAX: usize = 5;
+
 /// How batches are made.
 #[derive(Clone, Debug)]
 pub(super) struct Batching {
@@ -55,6 +58,9 @@ pub(super) struct Queue {
     /// As whom this partition is written; the epoch may be above that of the others.
     pub(super) identity: Option<(ProducerId, ProducerEpoch)>,
     pub(super) next_sequence: i32,
+    /// A batch of this identity is acknowledged. A broker that has seen none takes any sequence number for the first, so
+    /// that until then no batch may be on its way whose predecessor can get lost.
+    pub(super) is_known: bool,
     /// The first batch whose sequence numbers are lost, so that none behind it can be written under this epoch.
     pub(super) gap: Option<u64>,
     pub(super) not_before: Option<Instant>,
@@ -110,9 +116,9 @@ impl Queue {
         let room = match identity {
             // Without sequence numbers only one at a time keeps its place when it has to be sent again.
             Identity::Unknown | Identity::Plain => self.in_flight.is_empty(),
-            // Kafka remembers the last five batches of a producer. One that comes again goes first.
+            // One that comes again goes first.
             Identity::Idempotent(..) if front.is_sealed() => self.in_flight.iter().all(|other| front.ordinal < *other),
-            Identity::Idempotent(..) => self.in_flight.len() < 5,
+            Identity::Idempotent(..) => self.in_flight.len() < if self.is_known { IN_FLIGHT_MAX } else { 1 },
         };
         let due = match &front.content {
             Content::Sealed(_) => true,
@@ -152,7 +158,7 @@ impl Queue {
             (None, Identity::Idempotent(other, epoch)) if other != id => (other, epoch),
             (None, _) => return false,
         };
-        (self.identity, self.next_sequence, self.gap) = (Some(next), 0, None);
+        (self.identity, self.next_sequence, self.gap, self.is_known) = (Some(next), 0, None, false);
         for mut pending in std::mem::take(&mut self.waiting) {
             self.rename(&mut pending, next);
             self.waiting.push_back(pending);

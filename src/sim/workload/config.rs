@@ -31,6 +31,8 @@ pub struct WorkloadConfig {
     pub acks: Acks,
     /// `enable.idempotence`; without `acks=all` it is off in any case.
     pub idempotence: bool,
+    /// How many records of a producer may be on their way before it waits for the first of them.
+    pub ahead: u32,
     /// `linger.ms`.
     pub linger_ms: u32,
     /// `batch.size`, in bytes.
@@ -56,6 +58,8 @@ pub struct WorkloadConfig {
     pub metadata_max_age_ms: u32,
     /// `request.timeout.ms`.
     pub request_timeout_ms: u32,
+    /// `default.api.timeout.ms`.
+    pub api_timeout_ms: u32,
     /// How long a record takes to process, in milliseconds.
     pub process_ms: u32,
 }
@@ -85,6 +89,7 @@ impl Default for WorkloadConfig {
         Self {
             acks: Acks::All,
             idempotence: true,
+            ahead: 1,
             linger_ms: 0,
             batch_bytes: 16_384,
             delivery_timeout_ms: 120_000,
@@ -97,6 +102,7 @@ impl Default for WorkloadConfig {
             transaction_timeout_ms: 15_000,
             metadata_max_age_ms: 30_000,
             request_timeout_ms: 10_000,
+            api_timeout_ms: 60_000,
             process_ms: 5,
         }
     }
@@ -148,7 +154,10 @@ impl WorkloadConfig {
 
     /// The client itself.
     pub(in crate::sim) fn client(&self, builder: ClientBuilder) -> ClientBuilder {
-        builder.metadata_max_age(ms(self.metadata_max_age_ms)).request_timeout(ms(self.request_timeout_ms))
+        builder
+            .metadata_max_age(ms(self.metadata_max_age_ms))
+            .request_timeout(ms(self.request_timeout_ms))
+            .api_timeout(ms(self.api_timeout_ms))
     }
 }
 

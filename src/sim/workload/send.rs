@@ -6,6 +6,7 @@ use super::ORDERS;
 use super::Workload;
 use crate::client::ProducerRecord;
 use crate::sim::node::AppError;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How many keys a producer has.
@@ -15,10 +16,16 @@ const TOMBSTONE_EVERY: u32 = 10;
 
 pub(super) async fn run(workload: &Workload, node: &Node) -> Result<(), AppError> {
     let producer = workload.config.producer(node.client()).build();
+    let ahead = usize::try_from(workload.config.ahead).unwrap_or(usize::MAX);
+    let mut under_way = VecDeque::new();
     for n in 0..workload.records {
         if workload.is_sent(node.index(), n) {
             // What failed is not sent again: the history says whether it may be there.
-            let _ = producer.send(record(workload.kind, node.index(), n)).await;
+            under_way.extend(producer.enqueue(record(workload.kind, node.index(), n)).await);
+        }
+        while under_way.len() >= ahead {
+            let Some(first) = under_way.pop_front() else { break };
+            let _ = first.await;
         }
         tokio::select! {
             biased;
@@ -26,6 +33,9 @@ pub(super) async fn run(workload: &Workload, node: &Node) -> Result<(), AppError
             () = node.asked_to_stop() => break,
             () = tokio::time::sleep(Duration::from_millis(workload.pause_ms.into())) => {}
         }
+    }
+    for sent in under_way {
+        let _ = sent.await;
     }
     Ok(())
 }

@@ -389,7 +389,7 @@ fn liveness(m: &Model, found: &mut Violations) {
         }
         let waiting = m.order(p).iter().any(|known| {
             let old = m.send(known.id.as_ref()).is_some_and(|send| send.status() == Status::Ok && send.cmp <= long_ago);
-            known.off >= position && m.sees(p, known, true) && old
+            known.off >= position && m.sees(p, known, true) && !m.cleanable(p, known) && old
         });
         if waiting {
             found.insert(("STUCK-CONSUMER", format!("{}:{p}", own.process)));

@@ -11,6 +11,7 @@ use rehearsal::check::Event;
 use rehearsal::check::OffsetReset;
 use rehearsal::check::event::Answer;
 use rehearsal::check::event::GroupStatus;
+use rehearsal::check::event::Outcome;
 use rehearsal::check::event::Removal;
 
 /// A commit as it takes effect.
@@ -240,7 +241,7 @@ fn register(m: &Model, found: &mut Violations, all: &[Commit], group: &str, p: &
             m.given(&c.process, p).into_iter().filter(|d| d.cmp >= from && d.cmp <= c.asked).map(|d| d.off).max();
         let ahead = start.max(read).is_some_and(|last| {
             let beyond = m.log(p).is_some_and(|log| c.off > log.end() && c.off > last + 1);
-            beyond || m.sees_between(p, last + 1, c.off, true)
+            beyond || m.owes_between(p, last + 1, c.off, true)
         });
         if !holds || ahead {
             found.insert(("COMMIT-UNOWNED", format!("{group}:{p}@{}", c.off)));
@@ -364,7 +365,8 @@ fn processing(m: &Model, found: &mut Violations, all: &[Commit], group: &str, p:
     let ours: Vec<_> = m
         .order(p)
         .into_iter()
-        .filter(|known| known.off >= start && m.sees(p, known, true) && m.send(known.id.as_ref()).is_some())
+        .filter(|known| known.off >= start && m.sees(p, known, true) && !m.cleanable(p, known))
+        .filter(|known| m.send(known.id.as_ref()).is_some())
         .collect();
     for known in &ours {
         let id = known.id.clone().unwrap();
@@ -413,9 +415,20 @@ fn end_to_end(m: &Model, found: &mut Violations, all: &[Commit]) {
                     && last.is_none_or(|last| c.cmp >= last.inv)
             });
             let (false, Some(start)) = (unsure, start(m, &group, p)) else { continue };
-            let committed = last.map_or(start, |last| last.off);
+            let settled = |c: &Commit, wanted| {
+                m.events.iter().any(|event| {
+                    matches!(event, Event::Settled(s) if Some(&s.txn) == c.txn.as_ref() && s.group == group
+                        && s.partition == *p && s.outcome == wanted)
+                })
+            };
+            let dropped = |c: &Commit| settled(c, Outcome::Abort) && !settled(c, Outcome::Commit);
+            let kept = ok(&commits).into_iter().filter(|c| !dropped(c)).max_by_key(|c| (c.cmp, c.number));
+            let committed = kept.map_or(start, |last| last.off);
             for known in m.order(p).iter().filter(|known| known.off >= start && m.sees(p, known, true)) {
                 let subject = format!("{p}@{}", known.off);
+                if count(p, known.off) == 0 && m.cleanable(p, known) {
+                    continue;
+                }
                 if known.off < committed && count(p, known.off) < expected {
                     found.insert(("EOS-LOSS", subject.clone()));
                 }

@@ -428,9 +428,36 @@ impl Model {
         }
     }
 
-    /// Whether some reader sees something in `from..to`.
-    pub(super) fn sees_between(&self, p: &str, from: i64, to: i64, committed: bool) -> bool {
-        self.order(p).iter().any(|known| from <= known.off && known.off < to && self.sees(p, known, committed))
+    /// Whether a cleaner may have taken an entry before a reader came.
+    pub(super) fn cleanable(&self, p: &str, known: &Known) -> bool {
+        let key = self.send(known.id.as_ref()).and_then(|send| send.key.as_ref());
+        let newer = self.order(p).iter().any(|other| {
+            let counts = !matches!(other.state, State::Aborted | State::Marker);
+            let same = self.send(other.id.as_ref()).is_some_and(|send| send.key.as_ref() == key);
+            other.off > known.off && counts && same
+        });
+        let unknown = key.is_none();
+        self.compacted(p)
+            && (known.state == State::Aborted || unknown || newer || self.tombstone_removed(p, known.off, key))
+    }
+
+    /// Whether a cleaner has removed the tombstone at an offset, or one of this key behind it.
+    pub(super) fn tombstone_removed(&self, p: &str, off: i64, key: Option<&String>) -> bool {
+        self.events.iter().any(|event| {
+            let Event::Compacted(line) = event else { return false };
+            line.partition == p
+                && line.before.iter().any(|old| {
+                    let gone = old.tombstone && line.after.iter().all(|kept| kept.offset != old.offset);
+                    gone && (old.offset == off || old.offset > off && Some(&old.key) == key)
+                })
+        })
+    }
+
+    /// Whether some reader must be given something in `from..to`.
+    pub(super) fn owes_between(&self, p: &str, from: i64, to: i64, committed: bool) -> bool {
+        let order = self.order(p);
+        let mut between = order.iter().filter(|known| from <= known.off && known.off < to);
+        between.any(|known| self.sees(p, known, committed) && !self.cleanable(p, known))
     }
 
     pub(super) fn owns(&self) -> Vec<Own> {

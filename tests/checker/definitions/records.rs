@@ -41,14 +41,7 @@ pub(super) fn exempt(m: &Model, send: &Send) -> bool {
         .iter()
         .any(|known| known.off > send.off && m.send(known.id.as_ref()).is_some_and(|other| other.key == send.key));
     // A tombstone that a cleaner has removed stood there, or behind it.
-    let cleaned = m.events.iter().any(|event| {
-        let Event::Compacted(line) = event else { return false };
-        line.partition == send.p
-            && line.before.iter().any(|old| {
-                let gone = old.tombstone && line.after.iter().all(|kept| kept.offset != old.offset);
-                gone && (old.offset == send.off || old.offset > send.off && Some(&old.key) == send.key.as_ref())
-            })
-    });
+    let cleaned = m.tombstone_removed(&send.p, send.off, send.key.as_ref());
     let superseded = m.compacted(&send.p) && (send.key.is_none() || newer || cleaned);
     deleted || unconfirmed || trimmed || superseded
 }
@@ -252,7 +245,7 @@ fn sessions(m: &Model, found: &mut Violations) {
         };
         if later.off <= earlier.off {
             found.insert(("NONMONO-POLL", subject));
-        } else if m.sees_between(&later.p, earlier.off + 1, later.off, later.committed) {
+        } else if m.owes_between(&later.p, earlier.off + 1, later.off, later.committed) {
             found.insert(("POLL-SKIP", subject));
         }
         // A leader appended again where this reader had been.
@@ -302,7 +295,7 @@ fn first_of_session(
     };
     if first.off < start {
         found.insert(("START-REWIND", subject));
-    } else if m.sees_between(&first.p, start, first.off, first.committed) {
+    } else if m.owes_between(&first.p, start, first.off, first.committed) {
         found.insert(("START-SKIP", subject));
     }
 }

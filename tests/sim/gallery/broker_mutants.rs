@@ -250,7 +250,8 @@ const LSO_PLUS_ONE: Scenario = Scenario {
     name: "lso-plus-one",
     wrong: "a planted bug: the broker serves one record behind the last stable offset",
     schedule: "a reader of committed records at the tail; every second transaction is aborted",
-    expect: &[(Code::LsoLeak, Verdict::Bug)],
+    // The catalogue names PRECOMMIT first; by its own table of implications the leak is what explains it.
+    expect: &[(Code::LsoLeak, Verdict::Bug), (Code::Precommit, Verdict::Bug), (Code::G1a, Verdict::Bug)],
     right: Some("without the bug"),
     must_reach: &["delivered", "transactions committed", "transactions aborted"],
     run: |side| slow_transactions(side, BrokerMutant::ReadsBehindStable),
@@ -387,8 +388,8 @@ const GROUP_MARKER_MISS: Scenario = Scenario {
     number: 48,
     name: "group-marker-miss",
     wrong: "a planted bug: offsets that a transaction commits get no marker",
-    schedule: "records are copied in transactions, and the copying process dies in the middle",
-    expect: &[(Code::Torn, Verdict::Bug)],
+    schedule: "records are copied in transactions, with the offsets that they were read at",
+    expect: &[(Code::Torn, Verdict::Bug), (Code::EosSplit, Verdict::Bug)],
     right: Some("without the bug"),
     must_reach: &["transactions committed", "commits"],
     run: |side| {

@@ -2,7 +2,9 @@
 //!
 //! Not here: bugs of applications that use a client which is right (`app_mutants`).
 
-use super::support::{GROUP, Sending, TOPIC, cluster, member, ms, planted, record, safe_topic, secs, topic};
+use super::support::{
+    GROUP, Sending, TOPIC, cluster, member, ms, planted, record, safe_topic, secs, send_in_pairs, topic,
+};
 use super::{Scenario, Side, judge};
 use rehearsal::check::event::Isolation;
 use rehearsal::check::{Code, Contract, OffsetReset, Setup, Verdict};
@@ -23,6 +25,7 @@ pub(super) const SCENARIOS: &[&Scenario] = &[
     &ABORTED_FILTER,
     &ABORT_AFTER_COMMIT_TIMEOUT,
     &STALE_LEADER_RESET,
+    &STALE_FOLLOWER,
     &CORRUPT_FETCH,
     &CHECKSUMS_TRUSTED,
     &REUSED_CORRELATION,
@@ -46,18 +49,7 @@ const BUMP_UNRESOLVED: Scenario = Scenario {
     right: Some("what is unresolved is found out under the old epoch first"),
     must_reach: &["acknowledged", "faults"],
     run: |side| {
-        let simulation = cluster(safe_topic()).app(|node| async move {
-            // Each record is a batch of its own.
-            let producer = node.client().producer().batch_size(1).build();
-            for n in 0..20 {
-                let (one, other) = (producer.enqueue(record(2 * n)).await?, producer.enqueue(record(2 * n + 1)).await?);
-                // The history says what became of them.
-                let _ = (one.await, other.await);
-                sleep(ms(20)).await;
-            }
-            producer.close().await;
-            Ok(())
-        });
+        let simulation = cluster(safe_topic()).app(|node| async move { send_in_pairs(&node).await });
         let simulation = simulation.nemesis(|system| async move {
             let late = Fault::on(ApiKey::Produce).nth(11).after_applied().error(ErrorCode::REQUEST_TIMED_OUT);
             let refused = Fault::on(ApiKey::Produce).nth(12).error(ErrorCode::UNKNOWN_SERVER_ERROR);
@@ -301,7 +293,8 @@ fn processed(side: Side, bug: ClientMutant, simulation: Simulation) -> Run {
             Sending::default().run(&node).await;
             return Ok(());
         }
-        let mut consumer = member(&node).build();
+        // Where brokers stand in racks, it stands in the last one's.
+        let mut consumer = member(&node).client_rack("r3").build();
         consumer.subscribe([TOPIC])?;
         while let Ok(record) = timeout(secs(15), consumer.recv()).await {
             node.processed(GROUP, &record?);
@@ -332,6 +325,40 @@ const STALE_LEADER_RESET: Scenario = Scenario {
 #[test]
 fn scenario_49_stale_leader_reset() {
     judge(&STALE_LEADER_RESET);
+}
+
+const STALE_FOLLOWER: Scenario = Scenario {
+    number: 49,
+    name: "stale-follower",
+    wrong: "a consumer believes a follower that has no such offset, and resets it (KIP-392)",
+    schedule: "a consumer reads from the follower in its rack, which stands still, and refuses an offset that the \
+               leader has",
+    expect: &[(Code::SpuriousReset, Verdict::Bug), (Code::GroupDup, Verdict::Expected)],
+    right: Some("it asks the leader"),
+    must_reach: &["delivered", "faults", "processed"],
+    run: |side| {
+        let selector = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+        let simulation = cluster(safe_topic()).cluster(move |cluster| {
+            cluster.racks(["r1", "r2", "r3"]).broker_config("replica.selector.class", selector)
+        });
+        let simulation = simulation.nemesis(|system| async move {
+            sleep(secs(1)).await;
+            let partition = system.cluster().partition(TOPIC, 0);
+            partition.hold_replication(3)?;
+            let refused = Fault::on(ApiKey::Fetch).client_id("app-1").broker(3);
+            let refused = system.cluster().inject(refused.error(ErrorCode::OFFSET_OUT_OF_RANGE))?;
+            sleep(secs(10)).await;
+            refused.assert_fired();
+            partition.release_replication(3)?;
+            Ok(())
+        });
+        processed(side, ClientMutant::FollowerIsBelieved, simulation)
+    },
+};
+
+#[test]
+fn scenario_49_stale_follower() {
+    judge(&STALE_FOLLOWER);
 }
 
 /// A reader that begins again where it was after each error, and one answer with a bit that is flipped.
@@ -402,16 +429,7 @@ const REUSED_CORRELATION: Scenario = Scenario {
     right: Some("after a time-out the connection is given up"),
     must_reach: &["acknowledged", "faults"],
     run: |side| {
-        let simulation = cluster(topic()).app(|node| async move {
-            let producer = node.client().producer().batch_size(1).build();
-            for n in 0..20 {
-                let (one, other) = (producer.enqueue(record(2 * n)).await?, producer.enqueue(record(2 * n + 1)).await?);
-                let _ = (one.await, other.await);
-                sleep(ms(20)).await;
-            }
-            producer.close().await;
-            Ok(())
-        });
+        let simulation = cluster(topic()).app(|node| async move { send_in_pairs(&node).await });
         let simulation = simulation.nemesis(|system| async move {
             let late = Fault::on(ApiKey::Produce).nth(11).after_applied().delay(secs(5));
             system.cluster().inject(late)?.keep();

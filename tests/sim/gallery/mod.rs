@@ -65,6 +65,11 @@ pub(crate) struct Scenario {
     pub(crate) run: fn(Side) -> Run,
 }
 
+/// The codes that wrong sides are convicted of, each by the test of its row.
+pub(crate) fn convicted() -> impl Iterator<Item = Code> {
+    GALLERY.iter().copied().flatten().flat_map(|row| row.expect).map(|(code, _)| *code)
+}
+
 /// One of the two set-ups of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {

@@ -184,7 +184,7 @@ const RESEND_AFTER_INFO: Scenario = Scenario {
     name: "resend-after-info",
     wrong: "what is in doubt is sent again, by a new producer",
     schedule: "the first request is on its way for longer than `delivery.timeout.ms`, and arrives then",
-    expect: &[(Code::Dup, Verdict::Bug)],
+    expect: &[(Code::Dup, Verdict::Gap)],
     right: Some("both have one `transactional.id`, and readers want what is committed"),
     must_reach: &["retried sends", "faults"],
     run: |side| {

@@ -113,7 +113,6 @@ const LAST_REPLICA_STANDING: Scenario = Scenario {
         let setup = Setup {
             intent: vec![Contract::Dur, Contract::NoDup, Contract::Ord, Contract::Base],
             min_insync_replicas: 2,
-            eligible_leader_replicas: false,
             flush_each,
             ..Setup::default()
         };

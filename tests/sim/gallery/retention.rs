@@ -1,14 +1,15 @@
 //! Rows about what a topic keeps, and what becomes of a topic.
 
-use super::support::{Sending, TOPIC, cluster, ms, read, safe_topic, secs};
+use super::support::{Sending, TOPIC, cluster, ms, planted, read, safe_topic, secs};
 use super::{Scenario, judge};
 use rehearsal::base::Timestamp;
 use rehearsal::check::{Code, Contract, OffsetReset, Setup, TopicSetup, Verdict};
-use rehearsal::client::{ProducerRecord, StartFrom, TopicPartition};
+use rehearsal::client::{ClientMutant, ProducerRecord, StartFrom, TopicPartition};
 use rehearsal::sim::Run;
 use tokio::time::{sleep, timeout};
 
-pub(super) const SCENARIOS: &[&Scenario] = &[&CLOCK_SKEW_RETENTION, &GROW_PARTITIONS, &COMPACTION_OK, &RETENTION_OK];
+pub(super) const SCENARIOS: &[&Scenario] =
+    &[&CLOCK_SKEW_RETENTION, &GROW_PARTITIONS, &TOPIC_RECREATE, &COMPACTION_OK, &RETENTION_OK];
 
 fn setup(topic: TopicSetup) -> Setup {
     Setup {
@@ -29,7 +30,7 @@ const CLOCK_SKEW_RETENTION: Scenario = Scenario {
     name: "clock-skew-retention",
     wrong: "`message.timestamp.type=CreateTime`, `retention.ms` of an hour",
     schedule: "the producer's clock is two hours late, and the log is cleaned",
-    expect: &[(Code::EarlyDelete, Verdict::Gap)],
+    expect: &[(Code::EarlyDelete, Verdict::Expected)],
     right: Some("`message.timestamp.type=LogAppendTime`"),
     must_reach: &["acknowledged"],
     run: |side| {
@@ -100,6 +101,45 @@ const GROW_PARTITIONS: Scenario = Scenario {
 #[test]
 fn scenario_57_grow_partitions() {
     judge(&GROW_PARTITIONS);
+}
+
+const TOPIC_RECREATE: Scenario = Scenario {
+    number: 58,
+    name: "topic-recreate",
+    wrong: "a consumer knows topics by their names alone, whatever their ids",
+    schedule: "a topic is deleted when it has been read, and another one gets its name; the consumer is cut off until \
+               that has more records than the first one had",
+    expect: &[(Code::StartSkip, Verdict::Bug)],
+    right: Some("topic ids (KIP-516): another topic is begun as `auto.offset.reset` says"),
+    must_reach: &["acknowledged", "delivered"],
+    run: |side| {
+        let simulation = cluster(safe_topic()).processes(3).app(|node| async move {
+            if node.index() == 2 {
+                read(&node, secs(60)).await?;
+                return Ok(());
+            }
+            // Each has a topic of its own.
+            sleep(secs(if node.index() == 0 { 0 } else { 10 })).await;
+            Sending { count: if node.index() == 0 { 30 } else { 60 }, ..Sending::default() }.run(&node).await;
+            Ok(())
+        });
+        let simulation = simulation.nemesis(|system| async move {
+            sleep(secs(5)).await;
+            let reader = system.cluster().links().of("app-2");
+            reader.cut()?;
+            system.cluster().delete_topic(TOPIC)?;
+            system.cluster().create_topic(safe_topic())?;
+            sleep(secs(15)).await;
+            reader.heal()?;
+            Ok(())
+        });
+        planted(simulation, side, ClientMutant::BlindToTopicIds).setup(setup(TopicSetup::default())).run().unwrap()
+    },
+};
+
+#[test]
+fn scenario_58_topic_recreate() {
+    judge(&TOPIC_RECREATE);
 }
 
 const COMPACTION_OK: Scenario = Scenario {

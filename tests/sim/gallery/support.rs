@@ -80,6 +80,19 @@ impl Sending {
     }
 }
 
+/// Sends forty records, two of them on their way at a time, each a batch of its own.
+pub(super) async fn send_in_pairs(node: &Node) -> Result<(), AppError> {
+    let producer = node.client().producer().batch_size(1).build();
+    for n in 0..20 {
+        let (one, other) = (producer.enqueue(record(2 * n)).await?, producer.enqueue(record(2 * n + 1)).await?);
+        // The history says what became of them.
+        let _ = (one.await, other.await);
+        tokio::time::sleep(ms(20)).await;
+    }
+    producer.close().await;
+    Ok(())
+}
+
 /// Reads the topic from its start until nothing comes for a while, and gives what it was handed.
 pub(super) async fn read(node: &Node, idle: Duration) -> Result<Vec<ConsumerRecord>, AppError> {
     read_isolated(node, IsolationLevel::ReadUncommitted, idle).await

@@ -96,9 +96,9 @@ const COMMIT_NOT_PERSISTED: Scenario = Scenario {
     wrong: "a planted bug: committed offsets are in the coordinator's memory only",
     schedule: "the coordinator of the group moves, and a member dies and comes back",
     expect: &[
+        (Code::CommitLost, Verdict::Bug),
         (Code::StartRewind, Verdict::Bug),
         (Code::CommitRegress, Verdict::Bug),
-        (Code::CommitLost, Verdict::Bug),
         (Code::GroupDup, Verdict::Bug),
     ],
     right: Some("without the bug"),

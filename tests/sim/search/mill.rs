@@ -10,6 +10,7 @@ use rehearsal::client::{IsolationLevel, OffsetReset, ProducerRecord, StartFrom, 
 use rehearsal::fault::{FaultPlan, PlanScope};
 use rehearsal::sim::{AppError, Node, Simulation, System};
 use rehearsal::{ApiKey, Fault, NewTopic};
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -31,6 +32,34 @@ pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+/// How the clients of a run are set up.
+#[derive(Clone, Copy)]
+struct Habits {
+    request_timeout: Duration,
+    api_timeout: Duration,
+    delivery_timeout: Duration,
+    batch_size: usize,
+    /// How many records are on their way before one is waited for.
+    ahead: usize,
+}
+
+impl Habits {
+    fn of(seed: u64) -> Self {
+        let mut rng = Seed(seed).stream("search/habits");
+        let mut pick = |from: &[u64]| from[usize::try_from(rng.below(from.len() as u64)).unwrap()];
+        // A member whose commit is not answered holds what it is to give up for as long.
+        let request_timeout = pick(&[1_000, 2_000, 10_000, 10_000]);
+        Self {
+            request_timeout: ms(request_timeout),
+            api_timeout: ms(request_timeout * pick(&[2, 5])),
+            // Some give up soon, and some never do.
+            delivery_timeout: ms(pick(&[3_000, 60_000, 3_600_000])),
+            batch_size: usize::try_from(pick(&[1, 200, 16_384])).unwrap(),
+            ahead: usize::try_from(pick(&[1, 3, 8])).unwrap(),
+        }
+    }
+}
+
 /// The system of a seed.
 pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
     let transaction_version = if rng.below(3) == 0 { 1 } else { 2 };
@@ -40,6 +69,7 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
     let min_isr: usize = if plight == UNCLEAN { 1 } else { 2 };
     let topic = |name: &str| NewTopic::new(name).partitions(2).config("min.insync.replicas", min_isr.to_string());
     let orders = topic(ORDERS).config("unclean.leader.election.enable", (plight == UNCLEAN).to_string());
+    let habits = Habits::of(seed);
     let segments = if rng.below(2) == 0 { "1000" } else { "604800000" };
     let members = Members::draw(&mut Seed(seed).stream("search/members"), plight == DEATH);
     let simulation = Simulation::new(seed)
@@ -48,18 +78,17 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
         .new_topic(topic(LEDGER).config("segment.ms", segments))
         .new_topic(topic(SCRATCH))
         .processes(7)
-        // An answer that never comes is not what this is about.
-        .client(|client, _| client.request_timeout(ms(10_000)))
         .cluster(|cluster| {
             let cluster = cluster.transaction_version(transaction_version);
             let cluster = cluster.broker_config("group.consumer.session.timeout.ms", "6000");
             let cluster = cluster.broker_config("group.consumer.heartbeat.interval.ms", "1000");
             cluster.broker_config("auto.create.topics.enable", "false")
         })
+        .client(move |client, _| client.request_timeout(habits.request_timeout).api_timeout(habits.api_timeout))
         .setup(setup(transaction_version, plight == UNCLEAN))
         .app(move |node| async move {
             match node.index() {
-                0 => send_orders(&node).await,
+                0 => send_orders(&node, habits).await,
                 1 | 2 => ledger(&node).await,
                 3 | 4 => members.run(&node, node.index() - MEMBERS.start()).await,
                 5 => reader(&node, LEDGER, IsolationLevel::ReadCommitted).await,
@@ -161,14 +190,21 @@ fn setup(transaction_version: i16, is_unclean: bool) -> Setup {
 }
 
 /// Sends records with keys, a few of them large.
-async fn send_orders(node: &Node) -> Result<(), AppError> {
+async fn send_orders(node: &Node, habits: Habits) -> Result<(), AppError> {
     let mut rng = node.chance("orders");
-    let producer = node.client().producer().delivery_timeout(ms(60_000)).build();
+    let producer = node.client().producer().delivery_timeout(habits.delivery_timeout);
+    let producer = producer.batch_size(habits.batch_size).build();
+    let mut under_way = VecDeque::new();
     for n in 0..60_u32 {
         let size = if rng.below(20) == 0 { 5_000 } else { 20 };
         let record = ProducerRecord::new(ORDERS).key(format!("k{}", n % 7)).value(format!("{n:size$}"));
         // What failed is not sent again: the history says what became of it.
-        drop(producer.send(record).await);
+        under_way.extend(producer.enqueue(record).await);
+        if under_way.len() >= habits.ahead {
+            if let Some(first) = under_way.pop_front() {
+                drop(first.await);
+            }
+        }
         sleep(ms(150)).await;
     }
     producer.close().await;
