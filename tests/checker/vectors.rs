@@ -418,6 +418,6 @@ fn a_member_begins_where_a_transaction_that_is_open_gets_to() {
     check(&with(&[&[seek][..], &all[..], &handed_over[2..], &ends[..]].concat()), &[]);
     // One that does not know yet that its partition is another one's waits for nothing; the other one does.
     let two = [at(22, assigned("b", 2))];
-    check(&with(&[&two[..], &ends[..]].concat()), &[Code::StuckConsumer]);
+    check(&with(&[&two[..], &ends[..]].concat()), &[Code::Unseen, Code::StuckConsumer]);
     check(&with(&[&two[..], &[at(23, read(1)), at(31, read(2))], &ends[..]].concat()), &[]);
 }
