@@ -189,7 +189,8 @@ pub(crate) fn judge(setup: &Setup, code: Code, circumstances: &Circumstances) ->
         return (Verdict::Expected, format!("Kafka allows it; it would take {setting}"));
     }
     if let Some(reason) = circumstances.over_budget {
-        if matches!(code, Code::Lost | Code::CommittedTrunc | Code::InconsOff | Code::SeqHole) {
+        use Code::*;
+        if matches!(code, Lost | Unseen | CommittedTrunc | InconsOff | SeqHole | CommitRegress) {
             // What the schedule took, no promise covers; what was intended is a gap in the plan, not in the code.
             return (Verdict::Expected, format!("{contract} does not cover it: {reason}"));
         }

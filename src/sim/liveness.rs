@@ -19,6 +19,8 @@ pub(super) struct Course {
     pub(super) healed: Option<Instant>,
     /// Within what time all must be well after that.
     pub(super) converge: Duration,
+    /// Whether elections may take records: nobody can be given those, and which they are the checker says.
+    pub(super) may_lose: bool,
     /// Whether it is tried at the end that everything can be done.
     pub(super) probes: bool,
     /// When the run is over in any case.
@@ -61,9 +63,9 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
             if course.healed.is_none() {
                 bound = bound.min(Instant::now() + REST);
             }
-            if unmet(system, healed_at).is_empty() {
+            if unmet(system, true, healed_at).is_empty() {
                 tokio::time::sleep(MARGIN).await;
-                if unmet(system, healed_at).is_empty() {
+                if unmet(system, true, healed_at).is_empty() {
                     // What ends from now on does so because the run does.
                     result.within = course.healed.map(|healed| Instant::now() - healed);
                     break;
@@ -91,7 +93,7 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
     }
     if course.healed.is_some() {
         if result.within.is_none() && !is_busy {
-            result.unmet = unmet(system, healed_at);
+            result.unmet = unmet(system, !course.may_lose, healed_at);
         }
         if course.probes && Instant::now() < course.deadline {
             result.unmet.extend(probe::run(system).await.err().map(|why| format!("a probe failed: {why}")));
@@ -108,14 +110,17 @@ pub(super) async fn see_through(system: &System, course: &Course) -> Converged {
     result
 }
 
-/// What is not well, in words; of what was begun after all was healed, not all has to be done.
-fn unmet(system: &System, healed: Option<base::Instant>) -> Vec<String> {
+/// What is not well, in words: with the records that somebody is to be given still or without; and of what was begun after
+/// all was healed, not all has to be done.
+fn unmet(system: &System, records: bool, healed: Option<base::Instant>) -> Vec<String> {
     let mut unmet = system.cluster().look(|engine, _| unmet_in(engine));
     let pending = system.ledger().pending();
     if pending > 0 {
         unmet.push(format!("{pending} sends have no answer"));
     }
-    unmet.extend(system.ledger().waiting());
+    if records {
+        unmet.extend(system.ledger().waiting());
+    }
     unmet.extend(healed.into_iter().flat_map(|healed| system.ledger().overdue(healed)));
     unmet
 }

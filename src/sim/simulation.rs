@@ -307,6 +307,7 @@ impl Simulation {
             healed: healed.map(|after| started + after),
             converge: Duration::from_millis(self.setup.converge_ms),
             probes: self.setup.intent.contains(&Contract::Live),
+            may_lose: self.setup.unclean_leader_election,
             deadline: started + self.time_max,
         };
         let mut setup = self.setup;

@@ -497,3 +497,59 @@ fn a_commit_that_was_answered_late_is_not_the_last_one() {
     // Of two commits at a time, either may have been the last.
     check(None, 2, false);
 }
+
+/// Whoever begins where a transaction holds offsets waits for its end, and begins where that says: behind what is in the
+/// log already, and without having been given any of it.
+#[test]
+fn a_member_begins_where_a_transaction_that_is_open_gets_to() {
+    let check = |operations: &[Value], expected: &[Code]| {
+        let report = History::from_events(operations.iter().cloned().map(event)).unwrap().check();
+        assert_eq!(report.codes(), expected, "{report}");
+    };
+    let at = |t: u64, mut operation: Value| {
+        operation["t"] = json!(t);
+        if let Some(end) = operation.get_mut("end") {
+            end["t"] = json!(t);
+        }
+        operation
+    };
+    let setup = json!({"event": "setup", "intent": ["LIVE", "BASE"], "require_stable": true, "transactional": true,
+        "auto_offset_reset": "earliest", "commit": "in_transaction", "converge_ms": 0});
+    let sends = (0..3).map(|n| at(n + 1, send(&format!("p#{n}"), "o-0", "ok", Some(n as i64))));
+    let commit = |txn: &str, offset: i64| {
+        let commit = json!({"event": "commit", "process": "a", "group": "g", "offsets": {"o-0": offset},
+            "end": {"result": "ok"}});
+        of_txn(commit, txn)
+    };
+    let end =
+        |txn: &str| json!({"event": "end_txn", "process": "a", "txn": txn, "commit": true, "end": {"result": "ok"}});
+    let assigned = |process: &str, generation: i32| {
+        json!({"event": "assigned", "process": process, "group": "g", "generation": generation,
+            "partitions": {"o-0": null}})
+    };
+    let released = json!({"event": "released", "process": "a", "group": "g", "partitions": ["o-0"]});
+    let before: Vec<Value> = [setup]
+        .into_iter()
+        .chain(sends)
+        .chain([at(10, assigned("a", 1)), at(11, poll("a", json!({"o-0": [[0, "p#0"]]})))])
+        .chain([at(12, commit("T1", 1)), at(13, end("T1"))])
+        .collect();
+    let with = |operations: &[Value]| [&before[..], operations].concat();
+    let read = |n: i64| poll("b", json!({"o-0": [[n, format!("p#{n}")]]}));
+    let more = |n: i64| at(19, poll("a", json!({"o-0": [[n, format!("p#{n}")]]})));
+    let handed_over =
+        [more(1), at(20, commit("T2", 2)), at(21, released.clone()), at(22, assigned("b", 2)), at(23, end("T2"))];
+    check(&with(&[&handed_over[..], &[at(30, read(2))]].concat()), &[]);
+    // Without such a transaction it has to begin where the last one ended.
+    let gone = [more(1), at(21, released), at(22, assigned("b", 2))];
+    check(&with(&[&gone[..], &[at(30, read(2))]].concat()), &[Code::StartSkip]);
+    // Nothing is left for the second one; it need not read anything, wherever the first one went back to before.
+    let all = [more(1), at(19, poll("a", json!({"o-0": [[2, "p#2"]]}))), at(20, commit("T2", 3))];
+    let seek = at(18, json!({"event": "seek", "process": "b", "partition": "o-0", "offset": 1}));
+    let ends = [at(40, json!({"event": "healed"}))];
+    check(&with(&[&[seek][..], &all[..], &handed_over[2..], &ends[..]].concat()), &[]);
+    // One that does not know yet that its partition is another one's waits for nothing; the other one does.
+    let two = [at(22, assigned("b", 2))];
+    check(&with(&[&two[..], &ends[..]].concat()), &[Code::Unseen, Code::StuckConsumer]);
+    check(&with(&[&two[..], &[at(23, read(1)), at(31, read(2))], &ends[..]].concat()), &[]);
+}

@@ -46,7 +46,9 @@ fn regressions(facts: &Facts<'_>, findings: &mut Findings) {
             rewinds.entry(partition).or_default().push(nanos(t));
         }
     }
+    let cuts = cuts(facts);
     for ((group, partition), commits) in &facts.commits {
+        let cuts = cuts.get(partition).map_or(&[][..], Vec::as_slice);
         let rewinds = rewinds.get(partition).map_or(&[][..], Vec::as_slice);
         // Each stretch between two rewinds is a register of its own.
         for stretch in 0..=rewinds.len() {
@@ -67,7 +69,9 @@ fn regressions(facts: &Facts<'_>, findings: &mut Findings) {
                 if highest.offset > later.offset {
                     findings.add(Code::CommitRegress, || {
                         let (group, partition) = place(facts, *group, *partition);
+                        let is_cut = cuts.iter().any(|cut| cut.takes(highest) && cut.t <= later.completed);
                         Anomaly::of(format!("{group}:{partition}@{}", later.offset))
+                            .over_budget(facts.over_budget.filter(|_| is_cut))
                             .at(
                                 highest.event,
                                 format!("group {group} committed offset {} of {partition}", highest.offset),
@@ -78,6 +82,40 @@ fn regressions(facts: &Facts<'_>, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// An election of a leader that has less, and what was appended since.
+struct Cut {
+    t: u64,
+    appends: Vec<(u64, i64)>,
+}
+
+impl Cut {
+    /// Whether what a commit covers may be gone: it was made before there was such a record again.
+    fn takes(&self, commit: &Commit) -> bool {
+        self.appends.iter().all(|(t, offset)| *t > commit.invoked || *offset + 1 < commit.offset)
+    }
+}
+
+fn cuts(facts: &Facts<'_>) -> BTreeMap<u32, Vec<Cut>> {
+    let history = facts.history;
+    let mut cuts: BTreeMap<u32, Vec<Cut>> = BTreeMap::new();
+    for (_, event) in &history.others {
+        match event {
+            Event::Leader(line) if line.unclean => {
+                let partition = history.partitions.find(&line.partition);
+                let known = partition.map(|partition| cuts.entry(partition).or_default());
+                known.into_iter().for_each(|cuts| cuts.push(Cut { t: nanos(line.t), appends: Vec::new() }));
+            }
+            Event::Append(line) => {
+                let known = history.partitions.find(&line.partition).and_then(|partition| cuts.get_mut(&partition));
+                let cuts = known.into_iter().flatten();
+                cuts.for_each(|cut| cut.appends.push((nanos(line.t), line.offset)));
+            }
+            _ => {}
+        }
+    }
+    cuts
 }
 
 fn strangers(facts: &Facts<'_>, findings: &mut Findings) {

@@ -6,6 +6,7 @@ use crate::check::event::End;
 use crate::check::event::Event;
 use crate::check::event::GroupStatus;
 use crate::check::facts::Facts;
+use crate::check::facts::Interval;
 use crate::check::facts::Opened;
 use crate::check::facts::State;
 use crate::check::facts::nanos;
@@ -145,16 +146,25 @@ fn consumers(facts: &Facts<'_>, findings: &mut Findings, deadline: u64, converge
         if own.from > long_ago {
             continue;
         }
+        // Who was put out of the group may not know it yet; what waits is for the next owner.
+        let is_next = |other: &Interval| {
+            let same = own.group.is_some() && (other.group, other.partition) == (own.group, own.partition);
+            same && other.process != own.process && other.from > own.from
+        };
+        if facts.intervals.iter().any(is_next) {
+            continue;
+        }
         let order = facts.order(own.partition);
         let mut position: Option<i64> = match history.setup.auto_offset_reset {
             OffsetReset::Earliest => Some(order.log_start),
             _ => None,
         };
-        // It goes on where the group may have been before.
+        // It goes on where the group may have been before, or gets to with transactions that it has to wait for.
         let commits = own.group.and_then(|group| facts.commits.get(&(group, own.partition)));
-        let before = commits.into_iter().flatten().filter(|commit| commit.invoked <= own.from);
+        let before = commits.into_iter().flatten().filter(|commit| commit.asked <= own.from);
         let committed = before.filter(|commit| commit.answer != Some(Answer::Fail)).map(|commit| commit.offset).max();
         position = committed.max(position);
+        let begins = position;
         let mut last_read = 0;
         for session in &facts.sessions {
             if (session.process, session.partition) != (own.process, own.partition) {
@@ -162,6 +172,8 @@ fn consumers(facts: &Facts<'_>, findings: &mut Findings, deadline: u64, converge
             }
             if let Opened::Assigned(Some(start), _) | Opened::Moved(Some(start)) = session.opened {
                 position = Some(start);
+            } else if let Opened::Assigned(None, _) = session.opened {
+                position = begins.max(position);
             }
             for chunk in &session.chunks {
                 let chunk = &history.chunks[*chunk as usize];

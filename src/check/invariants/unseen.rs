@@ -54,7 +54,10 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         }
         findings.add(Code::Unseen, || {
             let (id, partition) = (facts.name(row.id), history.partition_name(row.partition));
+            // What is gone nobody can be given; why it is gone excuses both.
+            let gone = facts.order(row.partition).log.is_some() && !facts.has(send, flag::IN_LOG);
             Anomaly::of(id.clone())
+                .over_budget(facts.over_budget.filter(|_| gone))
                 .at(row.event, format!("{id} was sent to {partition} and acknowledged"))
                 .at(*reader, format!("{partition} has a live reader"))
                 .so(format!("{id} was never delivered, although all was healed long ago"))

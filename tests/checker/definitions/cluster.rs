@@ -1,6 +1,7 @@
 //! Replication, fencing, retention, compaction and liveness rules.
 
 use super::Violations;
+use super::model::Jump;
 use super::model::Model;
 use super::model::State;
 use super::model::Status;
@@ -361,19 +362,29 @@ fn liveness(m: &Model, found: &mut Violations) {
             continue;
         }
         let p = &own.p;
+        let is_next = |other: &super::model::Own| {
+            let same = own.group.is_some() && other.group == own.group && other.p == *p;
+            same && other.process != own.process && other.from > own.from
+        };
+        if m.owns().iter().any(is_next) {
+            continue;
+        }
         let earliest = (m.setup.auto_offset_reset == OffsetReset::Earliest).then(|| m.log_start(p));
         let before = super::groups::commits(m)
             .into_iter()
-            .filter(|commit| Some(&commit.group) == own.group.as_ref() && commit.p == *p && commit.inv <= own.from);
+            .filter(|commit| Some(&commit.group) == own.group.as_ref() && commit.p == *p && commit.asked <= own.from);
         let committed = before.filter(|commit| commit.answer != Some(Answer::Fail)).map(|commit| commit.off).max();
         let earliest = committed.max(earliest);
         let mut jumps = m.jumps(&own.process, p);
         jumps.sort_by_key(|(t, _)| *t);
         let start = jumps.iter().rev().find_map(|(t, jump)| jump.to().map(|to| (*t, to)));
+        let since = jumps.iter().rev().take_while(|(_, jump)| jump.to().is_none());
+        let from_group = since.into_iter().any(|(_, jump)| matches!(jump, Jump::Assigned(None, _)));
         let after = start.map_or(0, |(t, _)| t);
         let given = m.given(&own.process, p);
         let read = given.iter().filter(|d| d.cmp >= after).map(|d| d.off + 1).max();
-        let Some(position) = start.map(|(_, to)| to).or(earliest).max(read) else { continue };
+        let begins = earliest.filter(|_| from_group);
+        let Some(position) = start.map(|(_, to)| to).or(earliest).max(read).max(begins) else { continue };
         if given.iter().any(|d| d.cmp > long_ago) {
             continue;
         }

@@ -47,7 +47,8 @@ impl Habits {
     fn of(seed: u64) -> Self {
         let mut rng = Seed(seed).stream("search/habits");
         let mut pick = |from: &[u64]| from[usize::try_from(rng.below(from.len() as u64)).unwrap()];
-        let request_timeout = pick(&[1_000, 2_000, 10_000, 30_000]);
+        // A member whose commit is not answered holds what it is to give up for as long.
+        let request_timeout = pick(&[1_000, 2_000, 10_000, 10_000]);
         Self {
             request_timeout: ms(request_timeout),
             api_timeout: ms(request_timeout * pick(&[2, 5])),
@@ -163,6 +164,9 @@ async fn leader_is_outlived(system: System, after: Duration, mut rng: Rng) -> Re
         system.act(member, ProcessAction::Restart);
     }
     cluster.broker(leader).restart()?;
+    sleep(ms(1_000)).await;
+    // What was taken out of the ISR by order comes back by order only.
+    others.iter().try_for_each(|follower| partition.expand_isr(*follower))?;
     Ok(())
 }
 
@@ -178,7 +182,8 @@ fn setup(transaction_version: i16, is_unclean: bool) -> Setup {
         commit: CommitPolicy::AfterProcessed,
         auto_offset_reset: check::OffsetReset::Earliest,
         transaction_version: u8::try_from(transaction_version).unwrap(),
-        session_timeout_ms: 6_000,
+        // A member takes what it is given when it asks for records, which may be `max.poll.interval.ms` from now.
+        session_timeout_ms: 10_000,
         converge_ms: 120_000,
         ..Setup::default()
     }
