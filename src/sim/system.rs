@@ -5,6 +5,7 @@
 use super::error::Error;
 use super::file::RunFile;
 use super::ledger::Ledger;
+use super::ledger::Noted;
 use super::node::AppError;
 use super::node::Node;
 use super::process::Process;
@@ -111,21 +112,17 @@ impl System {
         unmet: Vec<String>,
     ) -> Result<Run, Error> {
         let SystemInner { cluster, seed, ledger, processes, .. } = &*self.inner;
-        let (journal, logs) = cluster
-            .look(|engine, _| (engine.journal().clone(), tap::final_logs(engine, &|_, _, record| tap::id_of(record))));
+        let logs = cluster.look(|engine, _| tap::final_logs(engine, &|_, _, record| tap::id_of(record)));
         let version = cluster.look(|engine, _| engine.transaction_version());
-        let mut events = ledger.take();
-        let changes = tap::changes(&journal, version, events.iter().map(|(_, event)| event), &logs);
-        events.extend(changes);
+        let journal = cluster.take_journal();
+        let events = ledger.take();
+        let mut changes = tap::changes(&journal, version, events.iter().map(|(_, event)| event), &logs);
         let last = u64::MAX;
         if let Some(after) = healed {
-            events.push((last, Event::Healed(event::Healed { t: crate::base::Instant::after_start(after) })));
+            changes.push((last, Event::Healed(event::Healed { t: crate::base::Instant::after_start(after) })));
         }
-        events.push((last, Event::Ended(event::Ended { t: ledger.now() })));
-        // Stable: what a process has done comes before the event of the journal that came next.
-        events.sort_by_key(|(place, event)| (event.t(), *place));
-        let events = events.into_iter().map(|(_, event)| event);
-        let all = [Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs);
+        changes.push((last, Event::Ended(event::Ended { t: ledger.now() })));
+        let all = [Event::Setup(Box::new(setup))].into_iter().chain(in_order(events, changes)).chain(logs);
         let history = History::from_events(all).map_err(Error::History)?;
         let report = history.check();
         Ok(Run {
@@ -143,6 +140,24 @@ impl System {
             report,
         })
     }
+}
+
+/// All events by time and by place in the journal: what a process has done comes before the entry that came next.
+///
+/// Either list is in order but for a few, and events are large: merged, each is moved once.
+fn in_order(mut done: Vec<Noted>, mut changes: Vec<Noted>) -> impl Iterator<Item = Event> {
+    let key = |(place, event): &Noted| (event.t(), *place);
+    done.sort_by_key(key);
+    changes.sort_by_key(key);
+    let (mut done, mut changes) = (done.into_iter(), changes.into_iter());
+    std::iter::from_fn(move || {
+        let next = match (done.as_slice().first(), changes.as_slice().first()) {
+            (Some(act), Some(change)) if key(change) < key(act) => changes.next(),
+            (Some(_), _) => done.next(),
+            (None, _) => changes.next(),
+        };
+        next.map(|(_, event)| event)
+    })
 }
 
 impl fmt::Debug for System {
