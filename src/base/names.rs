@@ -1,6 +1,7 @@
 //! Names that have been checked once and cannot be wrong afterwards.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,12 +14,25 @@ use std::sync::Arc;
 /// assert!(TopicName::new("no spaces").is_err());
 /// ```
 /// Source: `org.apache.kafka.common.internals.Topic.validate`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TopicName(Arc<str>);
 
 /// Why a text is no topic name; its `Display` is Kafka's own reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidTopicName(String);
+
+impl Ord for TopicName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Most that are compared are copies of one.
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
+
+impl PartialOrd for TopicName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl TopicName {
     /// Kafka's limit, in characters.

@@ -207,6 +207,11 @@ impl Engine {
         &self.journal
     }
 
+    /// Gives away what happened so far, once nothing more will happen.
+    pub fn take_journal(&mut self) -> Journal {
+        std::mem::replace(&mut self.journal, Journal::new(JournalLimits::default()))
+    }
+
     /// Takes in what happened. The outputs must be drained before the next input.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         match input {

@@ -21,7 +21,8 @@ pub(super) struct Waiting {
 /// All waiting requests; at most one per connection.
 #[derive(Default)]
 pub(super) struct Purgatory {
-    waiting: BTreeMap<ConnectionId, Waiting>,
+    /// In boxes: a node of the tree is moved with every request that comes or goes.
+    waiting: BTreeMap<ConnectionId, Box<Waiting>>,
     watchers: BTreeMap<Watch, BTreeSet<ConnectionId>>,
     deadlines: BTreeSet<(Instant, ConnectionId)>,
 }
@@ -33,11 +34,11 @@ impl Purgatory {
             self.watchers.entry(*watch).or_default().insert(connection);
         }
         self.deadlines.insert((park.deadline, connection));
-        let before = self.waiting.insert(connection, Waiting { ctx, park, writes });
+        let before = self.waiting.insert(connection, Box::new(Waiting { ctx, park, writes }));
         assert!(before.is_none(), "a connection has one request at a time");
     }
 
-    pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<Waiting> {
+    pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<Box<Waiting>> {
         let waiting = self.waiting.remove(&connection)?;
         for watch in &waiting.park.watch {
             if let Some(connections) = self.watchers.get_mut(watch) {
@@ -62,7 +63,7 @@ impl Purgatory {
     }
 
     /// Takes out a request whose deadline has come.
-    pub(super) fn expired(&mut self, now: Instant) -> Option<Waiting> {
+    pub(super) fn expired(&mut self, now: Instant) -> Option<Box<Waiting>> {
         let (deadline, connection) = *self.deadlines.first()?;
         if deadline > now { None } else { self.remove(connection) }
     }

@@ -93,6 +93,12 @@ impl Broker {
             format!("{}:{}", self.host, self.port)
         }
     }
+
+    /// Whether this is its [address](Self::address).
+    pub(super) fn is_at(&self, address: &str) -> bool {
+        let bare = |host: &str| host.trim_matches(['[', ']']) == self.host.trim_matches(['[', ']']);
+        address.rsplit_once(':').is_some_and(|(host, port)| bare(host) && port.parse() == Ok(self.port))
+    }
 }
 
 impl Topic {

@@ -194,8 +194,11 @@ impl Router {
 
     /// The open connection to a broker, if there is one.
     pub(super) fn ready(&self, lane: Lane, broker: BrokerId) -> Option<Arc<Connection>> {
-        let address = self.metadata.borrow().brokers.get(&broker)?.address();
-        self.slot(lane, &address).ready()
+        let metadata = self.metadata.borrow();
+        let broker = metadata.brokers.get(&broker)?;
+        let slots = lock(&self.slots);
+        // Few addresses are compared sooner than one is put together.
+        slots.get(&lane)?.iter().find(|(address, _)| broker.is_at(address))?.1.ready()
     }
 
     /// A connection to a broker, opened if need be.

@@ -274,8 +274,14 @@ impl Journal {
 
     /// The request with this sequence number, if it is still kept.
     pub fn request(&self, sequence: u64) -> Option<&RequestEntry> {
-        let at = self.entries.binary_search_by_key(&sequence, |entry| entry.sequence).ok()?;
-        match &self.entries.get(at)?.event {
+        // Without gaps it is where its number says, and nothing has to be searched for.
+        let place = usize::try_from(sequence.checked_sub(self.dropped())?).ok()?;
+        let found = self.entries.get(place).filter(|entry| entry.sequence == sequence);
+        let entry = match found {
+            Some(entry) => entry,
+            None => &self.entries[self.entries.binary_search_by_key(&sequence, |entry| entry.sequence).ok()?],
+        };
+        match &entry.event {
             Event::Request(request) => Some(request),
             _ => None,
         }

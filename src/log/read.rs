@@ -45,6 +45,9 @@ impl LogRead {
     pub(super) fn collect<'a>(from: Offset, batches: impl Iterator<Item = &'a Batch>) -> Self {
         let batches: Vec<&Batch> = batches.collect();
         let count = batches.len();
+        if count == 0 {
+            return Self { next_offset: from, ..Self::default() };
+        }
         let mut heads = BytesMut::with_capacity(count * HEADER_SIZE);
         batches.iter().for_each(|batch| heads.extend_from_slice(&batch.header.encode()));
         let mut heads = heads.freeze();

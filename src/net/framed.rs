@@ -103,7 +103,10 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         if self.buffer.is_empty() {
             if let Some(frame) = (self.shortcut)(&self.reader, self.limit, cx) {
                 self.buffer = BytesMut::new();
-                return frame.map(|frame| Ok(Some(frame.slice(LENGTH_SIZE..))));
+                return frame.map(|mut frame| {
+                    frame.advance(LENGTH_SIZE);
+                    Ok(Some(frame))
+                });
             }
         }
         loop {

@@ -323,6 +323,12 @@ impl Cluster {
         self.shell.look(see)
     }
 
+    /// Gives away the journal of a cluster with which nothing happens any more.
+    #[cfg(feature = "sim")]
+    pub(crate) fn take_journal(&self) -> Journal {
+        self.shell.with(|engine, _| engine.take_journal())
+    }
+
     /// Somebody who looks into the cluster while processes run.
     #[cfg(feature = "check")]
     pub(crate) fn onlooker(&self) -> Onlooker {

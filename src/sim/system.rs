@@ -115,21 +115,23 @@ impl System {
         unmet: Vec<String>,
     ) -> Result<Run, Error> {
         let SystemInner { cluster, seed, ledger, processes, .. } = &*self.inner;
-        let (journal, version) = cluster.look(|engine, _| (engine.journal().clone(), engine.transaction_version()));
-        let topics = tap::Incarnations::last(&journal);
-        let logs = cluster.look(|engine, _| tap::final_logs(engine, &topics, &|_, _, record| tap::id_of(record)));
+        let logs = cluster.look(|engine, _| {
+            let topics = tap::Incarnations::last(engine.journal());
+            tap::final_logs(engine, &topics, &|_, _, record| tap::id_of(record))
+        });
+        let version = cluster.look(|engine, _| engine.transaction_version());
+        let journal = cluster.take_journal();
         let mut events = ledger.recorder().take();
         tap::tell_topics_apart(&journal, &mut events);
-        let changes = tap::changes(&journal, version, events.iter().map(|(_, event)| event), &logs);
-        events.extend(changes);
+        let mut changes = tap::changes(&journal, version, events.iter().map(|(_, event)| event), &logs);
         let last = u64::MAX;
         if let Some(after) = healed {
-            events.push((last, Event::Healed(event::Healed { t: crate::base::Instant::after_start(after) })));
+            changes.push((last, Event::Healed(event::Healed { t: crate::base::Instant::after_start(after) })));
         }
-        events.push((last, Event::Ended(event::Ended { t: ledger.recorder().now() })));
+        changes.push((last, Event::Ended(event::Ended { t: ledger.recorder().now() })));
         // The simulated brokers have no eligible leader replicas, whatever is said of them.
         let setup = Setup { eligible_leader_replicas: false, ..setup };
-        let history = tap::in_order(setup, events, logs).map_err(Error::History)?;
+        let history = tap::in_order(setup, events, changes, logs).map_err(Error::History)?;
         let report = history.check();
         Ok(Run {
             seed: *seed,

@@ -16,6 +16,8 @@ use crate::wire::batch::Batch;
 use crate::wire::batch::ControlRecord;
 use crate::wire::batch::ControlType;
 use crate::wire::batch::Record;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Which record is which: of a partition, of a batch.
 type Names<'a> = dyn Fn(&str, &Batch, &Record) -> Option<RecordName> + 'a;
@@ -35,22 +37,26 @@ pub(crate) fn final_logs(engine: &Engine, topics: &Incarnations, names: &Names<'
             continue;
         }
         let name = format!("{}-{partition}", topics.of_name(topic.as_str()));
+        let mut known = Known::new();
         if let Some(leader) = log.leader_replica() {
-            note(&mut events, (&name, None), log, leader.log(), names);
+            note(&mut events, (&name, None), log, leader.log(), (names, &mut known));
         }
         for replica in log.replicas() {
-            note(&mut events, (&name, Some(replica.broker().0)), log, replica.log(), names);
+            note(&mut events, (&name, Some(replica.broker().0)), log, replica.log(), (names, &mut known));
         }
     }
     events
 }
 
-fn note(
+/// Batches that were read already, by their first offset: replicas share them.
+type Known<'a> = BTreeMap<Offset, (&'a Arc<Batch>, event::Log)>;
+
+fn note<'a>(
     events: &mut Vec<Event>,
     (name, broker): (&str, Option<i32>),
     log: &PartitionLog,
-    replica: &ReplicaLog,
-    names: &Names<'_>,
+    replica: &'a ReplicaLog,
+    (names, known): (&Names<'_>, &mut Known<'a>),
 ) {
     let log_start = replica.log_start_offset();
     events.push(Event::FinalLog(event::FinalLog {
@@ -60,7 +66,19 @@ fn note(
         high_watermark: log.high_watermark().0.min(replica.log_end_offset().0),
     }));
     for batch in replica.batches(log_start) {
-        let line = line((name, broker), log_start, batch, names);
+        let first = batch.header.base_offset;
+        // Of one that begins before the log does, not all is told.
+        let is_whole = first >= log_start;
+        let line = match known.get(&first) {
+            Some((same, line)) if is_whole && Arc::ptr_eq(same, batch) => event::Log { broker, ..line.clone() },
+            _ => {
+                let line = line((name, broker), log_start, batch, names);
+                if is_whole {
+                    known.insert(first, (batch, line.clone()));
+                }
+                line
+            }
+        };
         // What compaction has emptied only keeps a producer's sequence number.
         if line.marker.is_some() || !line.ids.is_empty() {
             events.push(Event::Log(line));

@@ -69,20 +69,35 @@ use crate::server::Cluster;
 /// [`HistoryError`] when the journal tells of what cannot be.
 pub fn history(cluster: &Cluster, setup: Setup) -> Result<History, HistoryError> {
     let (journal, version) = cluster.look(|engine, _| (engine.journal().clone(), engine.transaction_version()));
-    let (mut events, names) = wire::operations(&journal);
+    let (events, names) = wire::operations(&journal);
     let topics = Incarnations::last(&journal);
     let find = |place: &str, batch: &_, record: &_| names.find(place, batch, record);
     let logs = cluster.look(|engine, _| final_logs(engine, &topics, &find));
     let changes = changes(&journal, version, events.iter().map(|(_, event)| event), &logs);
-    events.extend(changes);
-    in_order(setup, events, logs)
+    in_order(setup, events, changes, logs)
 }
 
-/// A history of events that know their places in the journal: at one moment much happens, and time alone does not say in
-/// which order.
-pub(crate) fn in_order(setup: Setup, mut events: Vec<(u64, Event)>, logs: Vec<Event>) -> Result<History, HistoryError> {
-    // Stable: what a client has done comes before what the cluster makes of it.
-    events.sort_by_key(|(place, event)| (event.t(), *place));
-    let events = events.into_iter().map(|(_, event)| event);
+/// A history of what was done and of what became of it, each with its place in the journal: at one moment much happens, and
+/// time alone does not say in which order. What a client has done comes before what the cluster makes of it.
+///
+/// Either list is in order but for a few, and events are large: merged, each is moved once.
+pub(crate) fn in_order(
+    setup: Setup,
+    mut done: Vec<(u64, Event)>,
+    mut changes: Vec<(u64, Event)>,
+    logs: Vec<Event>,
+) -> Result<History, HistoryError> {
+    let key = |(place, event): &(u64, Event)| (event.t(), *place);
+    done.sort_by_key(key);
+    changes.sort_by_key(key);
+    let (mut done, mut changes) = (done.into_iter(), changes.into_iter());
+    let events = std::iter::from_fn(move || {
+        let next = match (done.as_slice().first(), changes.as_slice().first()) {
+            (Some(act), Some(change)) if key(change) < key(act) => changes.next(),
+            (Some(_), _) => done.next(),
+            (None, _) => changes.next(),
+        };
+        next.map(|(_, event)| event)
+    });
     History::from_events([Event::Setup(Box::new(setup))].into_iter().chain(events).chain(logs))
 }

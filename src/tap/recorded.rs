@@ -96,8 +96,7 @@ pub fn recorded(cluster: &Cluster, recorder: &Recorder) -> Result<History, Histo
     events.extend(unrecorded);
     events.extend(others.into_iter().filter(|(_, event)| !known.tells(event)));
     let changes = changes(&journal, version, events.iter().map(|(_, event)| event), &logs);
-    events.extend(changes);
-    in_order(setup, events, logs)
+    in_order(setup, events, changes, logs)
 }
 
 /// Records of clients that nobody recorded have no ids where they are read, but names by what the journal knows of them.

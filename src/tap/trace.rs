@@ -59,21 +59,33 @@ pub(crate) fn changes<'a>(
 ) -> Vec<(u64, Checked)> {
     let mut trace = Trace::new(journal, Transactions::new(client, logs));
     trace.transaction_version = transaction_version;
-    let mut places = Vec::new();
     for entry in journal.entries() {
         trace.t = entry.at;
+        trace.events.place = entry.sequence;
         trace.take(entry.sequence, &entry.event);
-        places.resize(trace.events.len(), entry.sequence);
     }
+    trace.events.place = journal.next_sequence();
     trace.finish();
-    places.resize(trace.events.len(), journal.next_sequence());
-    places.into_iter().zip(trace.events).collect()
+    trace.events.told
+}
+
+/// What has been told, each event with the number of the entry that it comes from.
+#[derive(Default)]
+struct Told {
+    place: u64,
+    told: Vec<(u64, Checked)>,
+}
+
+impl Told {
+    fn push(&mut self, event: Checked) {
+        self.told.push((self.place, event));
+    }
 }
 
 struct Trace<'a> {
     journal: &'a Journal,
     t: Instant,
-    events: Vec<Checked>,
+    events: Told,
     partitions: BTreeMap<Place, Partition>,
     topics: BTreeMap<Uuid, TopicName>,
     incarnations: Incarnations,
@@ -196,7 +208,7 @@ impl<'a> Trace<'a> {
         Self {
             journal,
             t: Instant::START,
-            events: Vec::new(),
+            events: Told::default(),
             partitions: BTreeMap::new(),
             topics: BTreeMap::new(),
             incarnations: Incarnations::default(),
@@ -615,7 +627,7 @@ impl<'a> Trace<'a> {
         let cut: Vec<event::Truncated> =
             self.partitions.values_mut().flat_map(|known| std::mem::take(&mut known.diverging).into_values()).collect();
         let t = self.t;
-        self.events.extend(cut.into_iter().map(|cut| Checked::Truncated(event::Truncated { t, ..cut })));
+        cut.into_iter().for_each(|cut| self.events.push(Checked::Truncated(event::Truncated { t, ..cut })));
         // What its coordinator takes for done and no marker has reached was dropped.
         for (pid, pending) in std::mem::take(&mut self.transactions.pending) {
             let state = self.transactions.states.get(&pid);

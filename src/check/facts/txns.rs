@@ -74,7 +74,10 @@ pub(super) fn of(history: &History) -> Vec<Txn> {
     for (event, line) in &history.others {
         let Event::EndTxn(line) = line else { continue };
         let Some(txn) = history.txns.find(&line.txn) else { continue };
-        txns[txn as usize].ends.push(TxnEnd {
+        let ends = &mut txns[txn as usize].ends;
+        // Nearly always one, of millions of transactions.
+        ends.reserve_exact(1);
+        ends.push(TxnEnd {
             event: *event,
             commit: line.commit,
             invoked: nanos(line.t),

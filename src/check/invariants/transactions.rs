@@ -14,17 +14,41 @@ use crate::check::facts::nanos;
 use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
 use crate::check::history::Status;
+use crate::check::names::Id;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// What became of the parts of a transaction, each with the event that shows it.
+/// What became of the parts of a transaction: the first that took effect and the first that did not, each with the event
+/// that shows it.
 #[derive(Clone, Default)]
-struct Parts {
-    effective: Vec<(u32, String)>,
-    ineffective: Vec<(u32, String)>,
-    /// Of those, records in a log.
-    logged: usize,
-    logged_effective: usize,
+struct Parts<'a> {
+    effective: Option<(u32, Part<'a>)>,
+    ineffective: Option<(u32, Part<'a>)>,
+    /// How many records are in a log.
+    logged: u32,
+    logged_effective: u32,
+}
+
+/// What became of a part.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    /// A record in a log: its partition, and what it is.
+    Logged(Id, u32, &'static str),
+    Missing(Id),
+    /// An offset of a group: partition, what it is, group.
+    Offset(&'a str, &'static str, &'a str),
+}
+
+impl Part<'_> {
+    fn in_words(&self, facts: &Facts<'_>) -> String {
+        match self {
+            Self::Logged(id, partition, is) => {
+                format!("{} in {} is {is}", facts.name(*id), facts.history.partition_name(*partition))
+            }
+            Self::Missing(id) => format!("{} was acknowledged and is not there", facts.name(*id)),
+            Self::Offset(partition, is, group) => format!("its offset of {partition} {is} in {group}"),
+        }
+    }
 }
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
@@ -63,7 +87,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     findings.count("transactions aborted", ended(false));
 }
 
-fn parts(facts: &Facts<'_>) -> Vec<Parts> {
+fn parts<'a>(facts: &'a Facts<'_>) -> Vec<Parts<'a>> {
     let history = facts.history;
     let mut parts = vec![Parts::default(); history.txns.len()];
     for (partition, order) in (0..).zip(&facts.orders) {
@@ -72,7 +96,7 @@ fn parts(facts: &Facts<'_>) -> Vec<Parts> {
             let Some(txn) = history.find_send(entry.id).and_then(|send| history.send_txn(send)) else { continue };
             let parts = &mut parts[txn as usize];
             parts.logged += 1;
-            let (list, is) = match order.state(place) {
+            let (first, is) = match order.state(place) {
                 State::Visible => {
                     parts.logged_effective += 1;
                     (&mut parts.effective, "committed")
@@ -80,13 +104,10 @@ fn parts(facts: &Facts<'_>) -> Vec<Parts> {
                 State::Aborted => (&mut parts.ineffective, "aborted"),
                 _ => (&mut parts.ineffective, "still open"),
             };
-            if list.len() < 2 {
+            first.get_or_insert_with(|| {
                 let event = log.batch_at(place).map_or(log.event, |batch| batch.event);
-                list.push((
-                    event,
-                    format!("{} in {} is {is}", facts.name(entry.id), history.partition_name(partition)),
-                ));
-            }
+                (event, Part::Logged(entry.id, partition, is))
+            });
         }
     }
     for (txn, facts_of) in facts.txns.iter().enumerate() {
@@ -98,8 +119,7 @@ fn parts(facts: &Facts<'_>) -> Vec<Parts> {
                 || facts.deleted[row.partition as usize]
                 || row.offset < order.log_start && (row.offset >= 0 || order.log_start > 0);
             if facts.status(*send) == Status::Ok && !may_be_gone && !facts.has(*send, flag::IN_LOG) {
-                let text = format!("{} was acknowledged and is not there", facts.name(row.id));
-                parts[txn].ineffective.push((row.event, text));
+                parts[txn].ineffective.get_or_insert((row.event, Part::Missing(row.id)));
             }
         }
     }
@@ -108,7 +128,7 @@ fn parts(facts: &Facts<'_>) -> Vec<Parts> {
 }
 
 /// The offsets that transactions were to settle.
-fn offsets(facts: &Facts<'_>, parts: &mut [Parts]) {
+fn offsets<'a>(facts: &'a Facts<'_>, parts: &mut [Parts<'a>]) {
     let history = facts.history;
     let mut settled: BTreeSet<(u32, &str, &str)> = BTreeSet::new();
     let mut seen: BTreeSet<&str> = BTreeSet::new();
@@ -120,14 +140,12 @@ fn offsets(facts: &Facts<'_>, parts: &mut [Parts]) {
         let (group, partition) = (&line.group, &line.partition);
         match line.outcome {
             Outcome::Commit => {
-                parts[txn as usize]
-                    .effective
-                    .push((*event, format!("its offset of {partition} is committed in {group}")));
+                let part = Part::Offset(partition, "is committed", group);
+                parts[txn as usize].effective.get_or_insert((*event, part));
             }
             Outcome::Abort => {
-                parts[txn as usize]
-                    .ineffective
-                    .push((*event, format!("its offset of {partition} is dropped in {group}")));
+                let part = Part::Offset(partition, "is dropped", group);
+                parts[txn as usize].ineffective.get_or_insert((*event, part));
             }
         }
     }
@@ -136,29 +154,26 @@ fn offsets(facts: &Facts<'_>, parts: &mut [Parts]) {
         for commit in commits.iter().filter(|commit| commit.accepted == Some(Answer::Ok)) {
             let Some(txn) = commit.txn else { continue };
             if seen.contains(group) && !settled.contains(&(txn, group, partition)) {
-                let text = format!("its offset of {partition} was never settled in {group}");
-                parts[txn as usize].ineffective.push((commit.event, text));
+                let part = Part::Offset(partition, "was never settled", group);
+                parts[txn as usize].ineffective.get_or_insert((commit.event, part));
             }
         }
     }
 }
 
-fn whole(facts: &Facts<'_>, findings: &mut Findings, txn: u32, parts: &Parts) {
-    let (Some((good, effective)), Some((bad, ineffective))) = (parts.effective.first(), parts.ineffective.first())
-    else {
-        return;
-    };
+fn whole(facts: &Facts<'_>, findings: &mut Findings, txn: u32, parts: &Parts<'_>) {
+    let (Some((good, effective)), Some((bad, ineffective))) = (parts.effective, parts.ineffective) else { return };
     findings.add(Code::Torn, || {
         let name = facts.history.txn_name(txn);
         let mut anomaly = Anomaly::of(name);
         if let Some(end) = facts.txns[txn as usize].ends.first() {
             anomaly = anomaly.at(end.event, format!("{name} was ended"));
         }
-        anomaly.at(*good, effective.clone()).at(*bad, ineffective.clone())
+        anomaly.at(good, effective.in_words(facts)).at(bad, ineffective.in_words(facts))
     });
 }
 
-fn told(facts: &Facts<'_>, findings: &mut Findings, txn: u32, parts: &Parts) {
+fn told(facts: &Facts<'_>, findings: &mut Findings, txn: u32, parts: &Parts<'_>) {
     let client = facts.txns[txn as usize].client_outcome();
     let (told, is) = match client {
         ClientOutcome::Committed if parts.logged > 0 && parts.logged_effective == 0 => {
@@ -173,9 +188,8 @@ fn told(facts: &Facts<'_>, findings: &mut Findings, txn: u32, parts: &Parts) {
         if let Some(end) = facts.txns[txn as usize].ends.last() {
             anomaly = anomaly.at(end.event, format!("the client was told that {name} was {told}"));
         }
-        let shown = parts.effective.first().or_else(|| parts.ineffective.first());
-        let anomaly = match shown {
-            Some((event, text)) => anomaly.at(*event, text.clone()),
+        let anomaly = match parts.effective.or(parts.ineffective) {
+            Some((event, part)) => anomaly.at(event, part.in_words(facts)),
             None => anomaly,
         };
         anomaly.so(format!("in the log {is}"))

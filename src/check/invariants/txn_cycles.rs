@@ -11,11 +11,49 @@ use crate::check::findings::Anomaly;
 use crate::check::findings::Findings;
 use crate::check::graph::Graph;
 use crate::check::history::known;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use crate::check::names::Id;
 
-/// An edge, and why it is there.
-type Edges = BTreeMap<(u32, u32), (u32, String)>;
+/// Why there is an edge.
+#[derive(Clone, Copy)]
+enum Why {
+    /// One wrote this offset of a partition, and the other wrote after it.
+    Wrote(u32, i64),
+    /// The other read this record, which one wrote.
+    Read(Id),
+}
+
+/// An edge from one transaction to another, with the event that shows it, and why.
+type Edge = (u32, u32, u32, Why);
+
+/// Edges in order, one between any two transactions in each direction.
+struct Edges(Vec<Edge>);
+
+impl Edges {
+    /// Of several between the same two the first counts.
+    fn new(mut edges: Vec<Edge>) -> Self {
+        edges.sort_by_key(|(from, to, ..)| (*from, *to));
+        edges.dedup_by_key(|(from, to, ..)| (*from, *to));
+        Self(edges)
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (u32, u32)> + Clone + '_ {
+        self.0.iter().map(|(from, to, ..)| (*from, *to))
+    }
+
+    fn get(&self, from: u32, to: u32) -> Option<&Edge> {
+        let at = self.0.binary_search_by_key(&(from, to), |(from, to, ..)| (*from, *to)).ok()?;
+        Some(&self.0[at])
+    }
+
+    /// The first edge within a component.
+    fn first_within(&self, component: &[u32]) -> Option<(u32, u32)> {
+        component.iter().find_map(|node| {
+            let first = self.0.partition_point(|(from, ..)| from < node);
+            let own = self.0[first..].iter().take_while(|(from, ..)| from == node);
+            own.map(|(from, to, ..)| (*from, *to)).find(|(_, to)| component.binary_search(to).is_ok())
+        })
+    }
+}
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let history = facts.history;
@@ -26,22 +64,17 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let writes = writes(facts, &takes_part);
     let (reads, isolation) = reads(facts, &takes_part);
     let nodes = history.txns.len();
-    let graph = |edges: &[&Edges]| Graph::new(nodes, edges.iter().flat_map(|edges| edges.keys().copied()));
-
-    for component in graph(&[&writes]).cycles() {
-        let cycle = graph(&[&writes]).shortest_cycle(&component, None);
-        report(facts, findings, Code::G0, &component, &cycle, &[&writes], isolation);
+    for (code, edges) in [(Code::G0, &writes), (Code::G1cWr, &reads)] {
+        let graph = Graph::new(nodes, edges.pairs());
+        for component in graph.cycles() {
+            let cycle = graph.shortest_cycle(&component, None);
+            report(facts, findings, code, &component, &cycle, &[edges], isolation);
+        }
     }
-    for component in graph(&[&reads]).cycles() {
-        let cycle = graph(&[&reads]).shortest_cycle(&component, None);
-        report(facts, findings, Code::G1cWr, &component, &cycle, &[&reads], isolation);
-    }
-    let both = graph(&[&writes, &reads]);
+    let both = Graph::new(nodes, writes.pairs().chain(reads.pairs()));
     for component in both.cycles() {
-        let members: BTreeSet<u32> = component.iter().copied().collect();
-        let read = reads.keys().find(|(from, to)| members.contains(from) && members.contains(to));
-        if let Some(read) = read {
-            let cycle = both.shortest_cycle(&component, Some(*read));
+        if let Some(read) = reads.first_within(&component) {
+            let cycle = both.shortest_cycle(&component, Some(read));
             report(facts, findings, Code::G1c, &component, &cycle, &[&reads, &writes], isolation);
         }
     }
@@ -50,7 +83,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
 /// One transaction wrote right after another.
 fn writes(facts: &Facts<'_>, takes_part: &[bool]) -> Edges {
     let history = facts.history;
-    let mut edges = Edges::new();
+    let mut edges = Vec::new();
     for (partition, order) in (0..).zip(&facts.orders) {
         let mut last: Option<(u32, i64)> = None;
         for (place, entry) in order.entries.iter().enumerate() {
@@ -60,22 +93,17 @@ fn writes(facts: &Facts<'_>, takes_part: &[bool]) -> Edges {
             let Some(send) = history.find_send(entry.id) else { continue };
             let Some(txn) = history.send_txn(send).filter(|txn| takes_part[*txn as usize]) else { continue };
             if let Some((before, offset)) = last.replace((txn, entry.offset)).filter(|(before, _)| *before != txn) {
-                edges.entry((before, txn)).or_insert_with(|| {
-                    let (one, other) = (history.txn_name(before), history.txn_name(txn));
-                    let name = history.partition_name(partition);
-                    let text = format!("{one} wrote offset {offset} of {name}, {other} wrote after it");
-                    (history.sends[send as usize].event, text)
-                });
+                edges.push((before, txn, history.sends[send as usize].event, Why::Wrote(partition, offset)));
             }
         }
     }
-    edges
+    Edges::new(edges)
 }
 
 /// One transaction read what another wrote.
 fn reads(facts: &Facts<'_>, takes_part: &[bool]) -> (Edges, Isolation) {
     let history = facts.history;
-    let mut edges = Edges::new();
+    let mut edges: Vec<Edge> = Vec::new();
     let mut isolation = Isolation::ReadCommitted;
     for chunk in &history.chunks {
         let poll = facts.poll_of(chunk);
@@ -86,15 +114,25 @@ fn reads(facts: &Facts<'_>, takes_part: &[bool]) -> (Edges, Isolation) {
         for entry in facts.delivered(chunk) {
             let writer = history.find_send(entry.id).and_then(|send| history.send_txn(send));
             let Some(writer) = writer.filter(|writer| *writer != reader) else { continue };
-            if takes_part[writer as usize] && takes_part[reader as usize] {
-                edges.entry((writer, reader)).or_insert_with(|| {
-                    let (one, other) = (history.txn_name(writer), history.txn_name(reader));
-                    (poll.event, format!("{other} read {}, which {one} wrote", facts.name(entry.id)))
-                });
+            let is_new = edges.last().is_none_or(|(from, to, ..)| (*from, *to) != (writer, reader));
+            if is_new && takes_part[writer as usize] && takes_part[reader as usize] {
+                edges.push((writer, reader, poll.event, Why::Read(entry.id)));
             }
         }
     }
-    (edges, isolation)
+    (Edges::new(edges), isolation)
+}
+
+/// An edge in words.
+fn in_words(facts: &Facts<'_>, (from, to, _, why): &Edge) -> String {
+    let (one, other) = (facts.history.txn_name(*from), facts.history.txn_name(*to));
+    match why {
+        Why::Wrote(partition, offset) => {
+            let name = facts.history.partition_name(*partition);
+            format!("{one} wrote offset {offset} of {name}, {other} wrote after it")
+        }
+        Why::Read(id) => format!("{other} read {}, which {one} wrote", facts.name(*id)),
+    }
 }
 
 fn report(
@@ -112,8 +150,8 @@ fn report(
         let mut anomaly = Anomaly::of(names.join("+")).read_with(isolation);
         for (place, from) in cycle.iter().enumerate() {
             let to = cycle[(place + 1) % cycle.len()];
-            if let Some((event, text)) = edges.iter().find_map(|edges| edges.get(&(*from, to))) {
-                anomaly = anomaly.at(*event, text.clone());
+            if let Some(edge) = edges.iter().find_map(|edges| edges.get(*from, to)) {
+                anomaly = anomaly.at(edge.2, in_words(facts, edge));
             }
         }
         anomaly

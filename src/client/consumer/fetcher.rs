@@ -532,7 +532,8 @@ fn records_size(response: &FetchResponse) -> usize {
 
 /// Cuts the batches of an answer apart, checks them and hides what is void; the answer keeps its head.
 fn open(mut response: FetchResponse, isolation: IsolationLevel, mutants: Mutants) -> (FetchResponse, Vec<Row>) {
-    let mut rows = Vec::new();
+    let count = response.responses.iter().map(|topic| topic.partitions.len()).sum();
+    let mut rows = Vec::with_capacity(count);
     for topic in std::mem::take(&mut response.responses) {
         let name = if topic.topic_id.is_zero() {
             TopicName::new(&topic.topic).map_err(|_| Uuid::ZERO)

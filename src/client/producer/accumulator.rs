@@ -158,11 +158,9 @@ impl Accumulator {
             match queue.seal(pending, self.identity) {
                 (Ok(batch), pending) => {
                     queue.in_flight.push(pending.ordinal);
-                    drained.batches.entry(broker).or_default().push(Ready {
-                        partition: partition.clone(),
-                        batch,
-                        pending,
-                    });
+                    // Mostly one: room for four would be more than a kilobyte.
+                    let batches = drained.batches.entry(broker).or_insert_with(|| Vec::with_capacity(1));
+                    batches.push(Ready { partition: partition.clone(), batch, pending });
                 }
                 (Err(error), pending) => {
                     drained.released += pending.reserved;
