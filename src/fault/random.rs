@@ -20,6 +20,7 @@ use crate::base::ProcessAction;
 use crate::base::Rng;
 use crate::base::Seed;
 use crate::wire::ApiKey;
+use std::ops::Range;
 use std::time::Duration;
 
 /// What a random plan may touch, and for how long.
@@ -81,19 +82,28 @@ const KINDS: &[(&str, Draw)] = &[
     ("processes", |plan| plan.processes()),
     ("expelled members", |plan| plan.expelled_members()),
     ("late errors", |plan| {
-        if let Some(code) = plan.pick(LATE_PRODUCE_ERRORS) {
-            plan.add(Fault::on(ApiKey::Produce).after_applied().error(code));
+        // Within the same time others are refused: who has several batches on their way is told in any order.
+        let window = plan.window();
+        for _ in 0..2 {
+            if let Some(code) = plan.pick(LATE_PRODUCE_ERRORS) {
+                plan.add_in(&window, RATES, Fault::on(ApiKey::Produce).after_applied().error(code));
+            }
+        }
+        if let Some(code) = plan.pick(REFUSALS) {
+            plan.add_in(&window, RATES, Fault::on(ApiKey::Produce).error(code));
         }
     }),
-    ("refusals", |plan| plan.errors(ApiKey::Produce, REFUSALS)),
     ("damaged records", |plan| {
         plan.add(Fault::on(ApiKey::Fetch).after_applied().corrupt_records());
         plan.add(Fault::on(ApiKey::Produce).corrupt_records());
     }),
     ("answers twice", |plan| plan.some(ANSWERED, |fault| fault.after_applied().duplicate())),
     ("unheard", |plan| {
-        if let Some(api) = plan.pick(ANSWERED) {
-            plan.add_at(HIGH_RATES, Fault::on(api).lose_answer());
+        for api in ANSWERED {
+            if plan.rng.chance(0.3) {
+                let window = plan.window();
+                plan.add_in(&window, HIGH_RATES, Fault::on(*api).lose_answer());
+            }
         }
     }),
 ];
@@ -190,16 +200,21 @@ impl Plan<'_> {
         self.rng.below(self.scope.heal_at_ms)
     }
 
-    fn add(&mut self, fault: Fault) {
-        self.add_at(RATES, fault);
+    /// Some time before everything is healed.
+    fn window(&mut self) -> Range<Duration> {
+        let (a, b) = (self.moment(), self.moment());
+        Duration::from_millis(a.min(b))..Duration::from_millis(a.max(b) + 1)
     }
 
-    fn add_at(&mut self, rates: &[f64], fault: Fault) {
-        let (a, b) = (self.moment(), self.moment());
-        let window = Duration::from_millis(a.min(b))..Duration::from_millis(a.max(b) + 1);
+    fn add(&mut self, fault: Fault) {
+        let window = self.window();
+        self.add_in(&window, RATES, fault);
+    }
+
+    fn add_in(&mut self, window: &Range<Duration>, rates: &[f64], fault: Fault) {
         let rate = self.pick(rates).unwrap_or(0.1);
         let name = format!("{} {}", self.kind, self.plan.faults.len());
-        self.plan.faults.push(fault.named(name).between(window).probability(rate));
+        self.plan.faults.push(fault.named(name).between(window.clone()).probability(rate));
     }
 
     fn any(&mut self, make: impl FnOnce(Fault) -> Fault) {

@@ -213,6 +213,32 @@ fn writers(fake: &Fake) -> Vec<(i64, i16, i32)> {
     headers.map(|header| (header.producer_id.0, header.producer_epoch.0, header.base_sequence)).collect()
 }
 
+/// A broker that knows nothing of a producer takes any sequence number for its first. If the batch before is refused
+/// meanwhile, or gets lost, it can only come behind.
+#[tokio::test(start_paused = true)]
+async fn the_first_batch_of_an_identity_is_under_way_alone() {
+    let fake = Fake::start(1, &[("t", 1)]).await;
+    let mut produced = 0;
+    fake.script(move |_, _, request| match request {
+        Request::Produce(request) => {
+            produced += 1;
+            if produced == 1 { refuse(request, ErrorCode::NOT_ENOUGH_REPLICAS) } else { Act::Serve }
+        }
+        _ => Act::Serve,
+    });
+    let producer = fake.client().await.producer().batch_size(1).build();
+    let mut deliveries = Vec::new();
+    for n in 0..4 {
+        deliveries.push(producer.enqueue(record(n)).await.unwrap());
+    }
+    for delivery in deliveries {
+        delivery.await.unwrap();
+    }
+    assert_eq!(fake.values("t", 0), ["0", "1", "2", "3"]);
+    // None of those behind had to be refused.
+    assert_eq!(fake.count(ApiKey::Produce), 5);
+}
+
 /// KAFKA-14034: a batch is lost for good while the one before it has no outcome. Under a new epoch the one before
 /// would not be recognised, so it is settled first.
 #[tokio::test(start_paused = true)]

@@ -32,13 +32,24 @@ pub(super) async fn alone(workload: &Workload, node: &Node, topic: &str) -> Resu
             biased;
             () = node.stopped() => return Ok(()),
             record = consumer.recv() => {
-                if record.is_err() {
-                    // A damaged answer is told once; the records come again.
+                if let Err(error) = record {
                     tokio::time::sleep(AFTER_ERROR).await;
+                    if !error.is_retriable() {
+                        read_again(&mut consumer)?;
+                    }
                 }
             }
         }
     }
+}
+
+/// A partition whose records were damaged rests until somebody says where to go on: where it was.
+fn read_again(consumer: &mut Consumer) -> client::Result<()> {
+    for partition in consumer.assignment() {
+        let start = consumer.position(&partition).map_or(StartFrom::Earliest, StartFrom::Offset);
+        consumer.seek(&partition, start)?;
+    }
+    Ok(())
 }
 
 /// Reads what the group gives it, processes it, and commits in the order that is configured.

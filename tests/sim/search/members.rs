@@ -104,15 +104,22 @@ impl Members {
             let life = if dies { u64::MAX } else { 20 + rng.below(40) };
             let mut read = 0;
             loop {
-                let record: Option<ConsumerRecord> = tokio::select! {
+                let record: Result<ConsumerRecord, _> = tokio::select! {
                     biased;
                     () = node.stopped() => return Ok(()),
                     () = sleep(ms(3_000)), if dies => return Ok(()),
-                    record = consumer.recv() => record.ok(),
+                    record = consumer.recv() => record,
                 };
-                let Some(record) = record else {
-                    sleep(ms(100)).await;
-                    continue;
+                let record = match record {
+                    Ok(record) => record,
+                    Err(error) => {
+                        sleep(ms(100)).await;
+                        if error.is_retriable() {
+                            continue;
+                        }
+                        // A member that cannot go on is replaced by a new one.
+                        break;
+                    }
                 };
                 node.processed(GROUP, &record);
                 // Now and then the work takes longer than the group waits for.

@@ -41,6 +41,8 @@ struct Habits {
     batch_size: usize,
     /// How many records are on their way before one is waited for.
     ahead: usize,
+    /// Whether they are sent at once, and a pause comes then.
+    in_bursts: bool,
 }
 
 impl Habits {
@@ -56,6 +58,7 @@ impl Habits {
             delivery_timeout: ms(pick(&[3_000, 60_000, 3_600_000])),
             batch_size: usize::try_from(pick(&[1, 200, 16_384])).unwrap(),
             ahead: usize::try_from(pick(&[1, 3, 8])).unwrap(),
+            in_bursts: pick(&[0, 1]) == 1,
         }
     }
 }
@@ -205,7 +208,10 @@ async fn send_orders(node: &Node, habits: Habits) -> Result<(), AppError> {
                 drop(first.await);
             }
         }
-        sleep(ms(150)).await;
+        let burst = if habits.in_bursts { u32::try_from(habits.ahead)? } else { 1 };
+        if n % burst == 0 {
+            sleep(ms(150) * burst).await;
+        }
     }
     producer.close().await;
     Ok(())
@@ -252,8 +258,16 @@ async fn reader(node: &Node, topic: &str, isolation: IsolationLevel) -> Result<(
         tokio::select! {
             biased;
             () = node.stopped() => return Ok(()),
-            // A damaged answer is told once; the records come again.
-            record = consumer.recv() => if record.is_err() { sleep(ms(100)).await },
+            record = consumer.recv() => if let Err(error) = record {
+                sleep(ms(100)).await;
+                if !error.is_retriable() {
+                    // Damaged records are told, and rest until somebody says where to go on.
+                    for partition in consumer.assignment() {
+                        let start = consumer.position(&partition).map_or(StartFrom::Earliest, StartFrom::Offset);
+                        consumer.seek(&partition, start)?;
+                    }
+                }
+            }
         }
     }
 }
