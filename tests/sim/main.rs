@@ -13,3 +13,14 @@ mod search;
 mod shrinking;
 mod white_box;
 mod workloads;
+
+use rehearsal::client::Consumer;
+use rehearsal::client::StartFrom;
+
+/// A partition whose records were damaged is told once, and rests until somebody says where to go on: where it was.
+fn read_again(consumer: &mut Consumer) {
+    for partition in consumer.assignment() {
+        let start = consumer.position(&partition).map_or(StartFrom::Earliest, StartFrom::Offset);
+        consumer.seek(&partition, start).expect("it is assigned");
+    }
+}

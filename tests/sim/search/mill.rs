@@ -261,11 +261,7 @@ async fn reader(node: &Node, topic: &str, isolation: IsolationLevel) -> Result<(
             record = consumer.recv() => if let Err(error) = record {
                 sleep(ms(100)).await;
                 if !error.is_retriable() {
-                    // Damaged records are told, and rest until somebody says where to go on.
-                    for partition in consumer.assignment() {
-                        let start = consumer.position(&partition).map_or(StartFrom::Earliest, StartFrom::Offset);
-                        consumer.seek(&partition, start)?;
-                    }
+                    crate::read_again(&mut consumer);
                 }
             }
         }
