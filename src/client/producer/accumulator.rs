@@ -301,12 +301,9 @@ impl Accumulator {
         None
     }
 
-    /// Whether a batch of this partition is unanswered, or waits, that comes before `ordinal`.
+    /// Whether a batch of this partition is unanswered that comes before `ordinal`, or is to be sent before it.
     pub(super) fn has_earlier(&self, partition: &TopicPartition, ordinal: u64) -> bool {
-        self.queues.get(partition).is_some_and(|queue| {
-            let waiting = queue.waiting.iter().filter(|pending| pending.is_sealed()).map(|pending| pending.ordinal);
-            queue.in_flight.iter().copied().chain(waiting).any(|other| other < ordinal)
-        })
+        self.queues.get(partition).is_some_and(|queue| queue.has_earlier(ordinal))
     }
 
     /// The sequence numbers of a batch are lost: those behind it need another epoch.

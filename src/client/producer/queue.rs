@@ -137,9 +137,19 @@ impl Queue {
     /// The first waiting batch that has to be sent under the present epoch although sequence numbers are lost: one that
     /// comes before the gap, or one that may be in the log, since under another epoch it could be written twice.
     fn unresolved(&self) -> Option<usize> {
-        let gap = self.gap?;
-        let concerned = |pending: &Pending| pending.is_sealed() && (pending.ordinal < gap || pending.may_be_in_log);
-        self.waiting.iter().position(concerned)
+        self.gap?;
+        self.waiting.iter().position(|pending| self.is_of_this_epoch(pending))
+    }
+
+    /// Whether a waiting batch is to be sent under the present epoch, whatever was lost.
+    fn is_of_this_epoch(&self, pending: &Pending) -> bool {
+        pending.is_sealed() && (pending.may_be_in_log || self.gap.is_none_or(|gap| pending.ordinal < gap))
+    }
+
+    /// Whether a batch before this one is unanswered, or is to be sent before it.
+    pub(super) fn has_earlier(&self, ordinal: u64) -> bool {
+        let waiting = self.waiting.iter().filter(|pending| self.is_of_this_epoch(pending));
+        self.in_flight.iter().copied().chain(waiting.map(|pending| pending.ordinal)).any(|other| other < ordinal)
     }
 
     /// Goes on under the next epoch once nothing is left to find out under the present one. False when there is no

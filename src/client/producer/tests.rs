@@ -8,6 +8,7 @@ use crate::client::Clock;
 use crate::client::fake::Act;
 use crate::client::fake::Fake;
 use crate::wire::Request;
+use crate::wire::batch::Batch;
 use crate::wire::messages::produce::PartitionProduceResponse;
 use crate::wire::messages::produce::ProduceRequest;
 use crate::wire::messages::produce::ProduceResponse;
@@ -237,6 +238,47 @@ async fn the_first_batch_of_an_identity_is_under_way_alone() {
     assert_eq!(fake.values("t", 0), ["0", "1", "2", "3"]);
     // None of those behind had to be refused.
     assert_eq!(fake.count(ApiKey::Produce), 5);
+}
+
+/// The first of three fails for good, so the two behind it need another epoch; but the last one may be in the log, and is
+/// asked for under the old epoch first. That is refused, and it fails, although the one in the middle waits before it.
+#[tokio::test(start_paused = true)]
+async fn a_batch_in_doubt_behind_lost_sequence_numbers_does_not_wait_for_those_that_wait_for_it() {
+    let fake = Fake::start(1, &[("t", 1)]).await;
+    let mut asked_for_last = 0;
+    fake.script(move |_, _, request| {
+        let Request::Produce(request) = request else { return Act::Serve };
+        let bytes = request.topic_data[0].partition_data[0].records.clone().unwrap().into_bytes();
+        let batch = Batch::split(&bytes).next().unwrap().unwrap();
+        let value = batch.records().unwrap().next().unwrap().unwrap().value.unwrap();
+        match (batch.header.producer_epoch.0, &*value) {
+            (0, b"first") => refuse(request, ErrorCode::UNKNOWN_SERVER_ERROR),
+            (0, b"middle") => refuse(request, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
+            (0, b"last") => {
+                asked_for_last += 1;
+                let late = asked_for_last == 1;
+                let code = if late { ErrorCode::REQUEST_TIMED_OUT } else { ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER };
+                refuse(request, code)
+            }
+            _ => Act::Serve,
+        }
+    });
+    let producer = fake.client().await.producer().batch_size(1).delivery_timeout(Duration::from_secs(3600)).build();
+    producer.send(record("known")).await.unwrap();
+    let started = Instant::now();
+    let mut deliveries = Vec::new();
+    for value in ["first", "middle", "last"] {
+        deliveries.push(producer.enqueue(record(value)).await.unwrap());
+    }
+    let mut ends = Vec::new();
+    for delivery in deliveries {
+        ends.push(delivery.await.map_err(|error| (error.code().unwrap(), error.may_be_in_log())));
+    }
+    assert_eq!(ends[0], Err((ErrorCode::UNKNOWN_SERVER_ERROR, true)));
+    assert!(ends[1].is_ok(), "{:?}", ends[1]);
+    assert_eq!(ends[2], Err((ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, true)));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(fake.values("t", 0), ["known", "middle"]);
 }
 
 /// KAFKA-14034: a batch is lost for good while the one before it has no outcome. Under a new epoch the one before
