@@ -277,6 +277,9 @@ impl<'a> Trace<'a> {
                     self.consumer_groups.insert(heartbeat.group_id.to_string());
                 }
             }
+            // What a group has become counts when it is told: until its records are replicated, another coordinator may know
+            // nothing of it.
+            Event::Decided { response, .. } if matches!(**response, Response::ConsumerGroupHeartbeat(_)) => {}
             // The first decision counts, and an answer where there was none.
             Event::Decided { request, response } if self.decided.insert(*request) => self.answered(*request, response),
             Event::Response { request, response } if !self.decided.remove(request) => self.answered(*request, response),

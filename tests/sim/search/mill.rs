@@ -23,8 +23,14 @@ pub(super) const GROUP: &str = "g";
 const DEATH: u64 = 3;
 /// The plight in which records are lost that all replicas in sync had.
 const UNCLEAN: u64 = 4;
+/// The plight in which a topic is deleted and created anew while its reader is cut off.
+const RECREATED: u64 = 5;
+/// The plight in which a follower has lost what those read who are near it.
+const EMPTIED: u64 = 6;
 /// The processes that are members of the group.
 const MEMBERS: RangeInclusive<usize> = 3..=4;
+/// The broker that is near to readers.
+const FOLLOWER: i32 = 3;
 /// When everything is mended.
 const HEALED: Duration = Duration::from_secs(12);
 
@@ -67,10 +73,11 @@ impl Habits {
 pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
     let transaction_version = if rng.below(3) == 0 { 1 } else { 2 };
     // What else happens: sometimes one broker never comes back, a topic goes away, a member dies before it has assigned
-    // the partitions, or a leader is replaced while a follower stands still, or by one that has less.
-    let plight = rng.below(8);
+    // the partitions, a leader is replaced while a follower stands still, or by one that has less, a topic becomes another
+    // one, or a follower loses what it had.
+    let plight = rng.below(10);
     let min_isr: usize = if plight == UNCLEAN { 1 } else { 2 };
-    let topic = |name: &str| NewTopic::new(name).partitions(2).config("min.insync.replicas", min_isr.to_string());
+    let topic = move |name: &str| NewTopic::new(name).partitions(2).config("min.insync.replicas", min_isr.to_string());
     let orders = topic(ORDERS).config("unclean.leader.election.enable", (plight == UNCLEAN).to_string());
     let habits = Habits::of(seed);
     let segments = if rng.below(2) == 0 { "1000" } else { "604800000" };
@@ -80,8 +87,11 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
         .new_topic(orders.config("segment.ms", segments))
         .new_topic(topic(LEDGER).config("segment.ms", segments))
         .new_topic(topic(SCRATCH))
-        .processes(7)
+        .processes(8)
         .cluster(|cluster| {
+            let cluster = cluster.racks(["r1", "r2", "r3"]);
+            let nearest = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+            let cluster = cluster.broker_config("replica.selector.class", nearest);
             let cluster = cluster.transaction_version(transaction_version);
             let cluster = cluster.broker_config("group.consumer.session.timeout.ms", "6000");
             let cluster = cluster.broker_config("group.consumer.heartbeat.interval.ms", "1000");
@@ -95,7 +105,10 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
                 1 | 2 => ledger(&node).await,
                 3 | 4 => members.run(&node, node.index() - MEMBERS.start()).await,
                 5 => reader(&node, LEDGER, IsolationLevel::ReadCommitted).await,
-                _ => scratch(&node).await,
+                6 => scratch(&node).await,
+                // Who reads what goes away can wait for ever.
+                _ if plight == RECREATED => reader(&node, SCRATCH, IsolationLevel::ReadUncommitted).await,
+                _ => Ok(()),
             }
         });
     let topics = vec![(ORDERS.to_owned(), 2), (LEDGER.to_owned(), 2)];
@@ -136,6 +149,34 @@ pub(super) fn system(seed: u64, rng: &mut Rng) -> Simulation {
         UNCLEAN => simulation
             .heal_after(HEALED)
             .nemesis(move |system| leader_is_outlived(system, later / 2, Seed(seed).stream("search/outlived"))),
+        RECREATED => simulation.heal_after(HEALED).nemesis(move |system| async move {
+            sleep(later / 3).await;
+            let reader = system.cluster().links().of("app-7");
+            reader.cut()?;
+            system.cluster().delete_topic(SCRATCH)?;
+            system.cluster().create_topic(topic(SCRATCH))?;
+            sleep(ms(5_000)).await;
+            reader.heal()?;
+            Ok(())
+        }),
+        EMPTIED => simulation.heal_after(HEALED).nemesis(move |system| async move {
+            sleep(later).await;
+            for partition in [0, 1].map(|partition| system.cluster().partition(LEDGER, partition)) {
+                if partition.leader() != Some(FOLLOWER) {
+                    partition.shrink_isr(FOLLOWER)?;
+                    partition.hold_replication(FOLLOWER)?;
+                    partition.truncate(FOLLOWER, 0)?;
+                }
+            }
+            sleep(ms(1_500)).await;
+            for partition in [0, 1].map(|partition| system.cluster().partition(LEDGER, partition)) {
+                partition.release_replication(FOLLOWER)?;
+                sleep(ms(1_000)).await;
+                // What was taken out of the ISR by order comes back by order only.
+                partition.expand_isr(FOLLOWER)?;
+            }
+            Ok(())
+        }),
         _ => simulation.faults(plan()),
     }
 }
@@ -252,7 +293,8 @@ async fn ledger(node: &Node) -> Result<(), AppError> {
 /// Reads a topic to its end, which is when the run is over.
 async fn reader(node: &Node, topic: &str, isolation: IsolationLevel) -> Result<(), AppError> {
     let consumer = node.client().consumer().isolation_level(isolation).auto_offset_reset(OffsetReset::Earliest);
-    let mut consumer = consumer.max_partition_fetch_bytes(2_000).build();
+    // It reads from the followers there, where they do not lead.
+    let mut consumer = consumer.max_partition_fetch_bytes(2_000).client_rack("r3").build();
     consumer.assign_topic(topic, StartFrom::Earliest).await?;
     loop {
         tokio::select! {
