@@ -186,7 +186,14 @@ impl Fetcher {
                 continue;
             };
             let (broker, is_gone) = position.reads_from(leader, partition, &metadata, now);
-            unknown |= is_gone;
+            if is_gone {
+                // The leader may still think otherwise, and would name it again at once.
+                let until = now + self.router.retry_delay(0);
+                position.not_before = Some(until);
+                wake = Some(wake.map_or(until, |wake| wake.min(until)));
+                unknown = true;
+                continue;
+            }
             if self.in_flight.contains_key(&broker) {
                 if !busy.contains(&broker) {
                     busy.push(broker);
@@ -306,7 +313,8 @@ impl Fetcher {
                 self.sessions.entry(broker).or_default().restart();
                 if let Err(error) = result {
                     tracing::debug!(%broker, %error, "a broker cannot be reached");
-                    lock(&self.shared.state).read_from_leaders(broker);
+                    let until = Instant::now() + self.router.retry_delay(0);
+                    lock(&self.shared.state).read_from_leaders(broker, until);
                     self.refresh();
                 }
             }

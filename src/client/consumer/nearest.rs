@@ -59,10 +59,13 @@ impl State {
         position.is_some_and(|position| position.nearest.take().is_some())
     }
 
-    /// A broker is out of reach: whoever read from it as a follower asks the leader.
-    pub(super) fn read_from_leaders(&mut self, gone: BrokerId) {
+    /// A broker is out of reach: whoever read from it as a follower asks the leader, but not before `until`, since that may
+    /// name the same one at once, and again and again.
+    pub(super) fn read_from_leaders(&mut self, gone: BrokerId, until: Instant) {
         for position in self.partitions.values_mut() {
-            position.nearest = position.nearest.filter(|nearest| nearest.broker != gone);
+            if position.nearest.take_if(|nearest| nearest.broker == gone).is_some() {
+                position.not_before = Some(until);
+            }
         }
     }
 }
@@ -147,8 +150,8 @@ mod tests {
         check(2, vec![2], |_| {}, (1, true));
         check(3, vec![], |_| {}, (1, true));
         check(2, vec![], |state| assert!(state.read_from_leader(&partition())), (1, false));
-        check(2, vec![], |state| state.read_from_leaders(BrokerId(2)), (1, false));
-        check(2, vec![], |state| state.read_from_leaders(BrokerId(1)), (2, false));
+        check(2, vec![], |state| state.read_from_leaders(BrokerId(2), Instant::now()), (1, false));
+        check(2, vec![], |state| state.read_from_leaders(BrokerId(1), Instant::now()), (2, false));
         let (mut state, _) = state();
         assert!(!state.read_from_leader(&partition()), "the leader it was already");
     }

@@ -15,6 +15,8 @@ use crate::wire::batch::Header;
 use crate::wire::batch::TimestampType;
 use crate::wire::compression::Compression;
 use crate::wire::messages::fetch::FetchResponse;
+use crate::wire::messages::fetch::FetchableTopicResponse;
+use crate::wire::messages::fetch::PartitionData;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
@@ -334,4 +336,30 @@ fn what_users_spawn_can_be_sent_between_threads() {
     fn check<T: Send>(_: impl FnOnce(Consumer) -> T) {}
     check(|mut consumer| async move { consumer.recv().await });
     check(|mut consumer| async move { consumer.assign_topic("t", StartFrom::Latest).await });
+}
+
+/// A leader goes on naming a follower that is not there by all that the client knows: it is asked now and then.
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_names_nobody_who_is_there_is_not_asked_all_the_time() {
+    let fake = Fake::start(1, &[("t", 1)]).await;
+    fake.script(|_, _, request| {
+        let Request::Fetch(request) = request else { return Act::Serve };
+        let mut response = FetchResponse::default();
+        for topic in &request.topics {
+            let row =
+                |index: i32| PartitionData { partition_index: index, preferred_read_replica: 9, ..Default::default() };
+            response.responses.push(FetchableTopicResponse {
+                topic: topic.topic.clone(),
+                topic_id: topic.topic_id,
+                partitions: topic.partitions.iter().map(|asked| row(asked.partition)).collect(),
+                ..Default::default()
+            });
+        }
+        Act::Answer(response.into())
+    });
+    let mut consumer = fake.client().await.consumer().client_rack("r").build();
+    consumer.assign_topic("t", StartFrom::Earliest).await.unwrap();
+    assert!(timeout(Duration::from_secs(10), consumer.recv()).await.is_err());
+    let asked = fake.count(ApiKey::Fetch);
+    assert!((2..1_000).contains(&asked), "{asked} fetches in ten seconds");
 }
