@@ -553,3 +553,22 @@ fn a_member_begins_where_a_transaction_that_is_open_gets_to() {
     check(&with(&[&two[..], &ends[..]].concat()), &[Code::Unseen, Code::StuckConsumer]);
     check(&with(&[&two[..], &[at(23, read(1)), at(31, read(2))], &ends[..]].concat()), &[]);
 }
+
+/// Where a log comes back to an offset, the last entry there counts, also behind the end of the other one.
+#[test]
+fn logs_that_come_back_to_an_offset_are_compared_to_their_ends() {
+    let check = |again: &str, differs: bool| {
+        let log = |broker: Option<i32>, offset: i64, id: &str| json!({"event": "log", "partition": "o-0", "broker": broker, "offset": offset, "ids": [id]});
+        let end = |broker: Option<i32>| json!({"event": "final_log", "partition": "o-0", "broker": broker, "log_start": 0, "high_watermark": 1});
+        let sends = [send("p#0", "o-0", "info", None), send("p#1", "o-0", "info", None)];
+        let sends = sends.into_iter().map(|mut send| {
+            (send["t"], send["end"]["t"]) = (json!(1), json!(2));
+            send
+        });
+        let logs = [end(None), log(None, 0, "p#0"), end(Some(2)), log(Some(2), 0, "p#0"), log(Some(2), 0, again)];
+        let report = History::from_events(sends.chain(logs).map(event)).unwrap().check();
+        assert_eq!(report.codes().contains(&Code::LogMatch), differs, "{report}");
+    };
+    check("p#0", false);
+    check("p#1", true);
+}

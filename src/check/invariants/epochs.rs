@@ -98,12 +98,25 @@ fn orders(facts: &Facts<'_>, findings: &mut Findings) {
 /// Whether two logs are the same from an offset to the end of the shorter one, entry by entry: the usual case, without
 /// a table of their entries. Where they are not, it takes a closer look to say what that means.
 fn agree(one: &FinalLogRow, other: &FinalLogRow, from: i64) -> bool {
-    let mut next = from;
-    rows(one, from).zip(rows(other, from)).all(|((entry, batch), (twin, twin_batch))| {
-        let in_order = entry.offset >= next && entry.offset == twin.offset;
+    let (mut next, mut ours, mut theirs) = (from, rows(one, from), rows(other, from));
+    loop {
+        let entry = match (ours.next(), theirs.next()) {
+            (Some((entry, batch)), Some((twin, twin_batch))) => {
+                let same = are_the_same((entry, batch), (twin, twin_batch));
+                if !(same && entry.offset == twin.offset && batch.epoch == twin_batch.epoch) {
+                    return false;
+                }
+                entry
+            }
+            // What one of them has more may come back to offsets that both have.
+            (Some((entry, _)), None) | (None, Some((entry, _))) => entry,
+            (None, None) => return true,
+        };
+        if entry.offset < next {
+            return false;
+        }
         next = entry.offset + 1;
-        in_order && batch.epoch == twin_batch.epoch && are_the_same((entry, batch), (twin, twin_batch))
-    })
+    }
 }
 
 fn rows(log: &FinalLogRow, from: i64) -> impl Iterator<Item = (&Entry, &Batch)> {
