@@ -3,7 +3,8 @@
 //! Not here: what the application and the cluster know besides.
 
 use super::NAME_HEADER;
-use super::source_in;
+use super::SOURCE_HEADER;
+use super::source_of;
 use crate::base::ErrorCode;
 use crate::base::Instant;
 use crate::base::Offset;
@@ -192,7 +193,8 @@ impl ClientRecorder {
         for header in record.headers.iter_mut().filter(|header| header.key == HEADER) {
             header.value = Some(id_text(&id).into());
         }
-        let source = source_in(record.headers.iter());
+        let source = record.headers.iter().find(|header| header.key == SOURCE_HEADER);
+        let source = source.and_then(|header| source_of(header.value.as_deref()?));
         let txn = state.transactions.get(&producer).cloned().flatten();
         let partition = partition.to_string();
         let open = self.recorder.begin(|t| {

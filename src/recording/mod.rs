@@ -43,7 +43,6 @@ use crate::check::Recorder;
 use crate::check::event::Source;
 use crate::client::ConsumerRecord;
 use crate::client::ProducerRecord;
-use crate::wire::batch::Header;
 use std::sync::Arc;
 
 /// The header in which an output says which input it was made from: `orders-0@17`.
@@ -83,9 +82,8 @@ pub fn named(record: ProducerRecord, name: impl Into<String>) -> ProducerRecord 
     record.header(NAME_HEADER, name.into())
 }
 
-/// The record from which one with these headers was made, if they say so.
-pub(crate) fn source_in<'a>(mut headers: impl Iterator<Item = &'a Header>) -> Option<Source> {
-    let header = headers.find(|header| header.key == SOURCE_HEADER)?;
-    let (partition, offset) = std::str::from_utf8(header.value.as_deref()?).ok()?.rsplit_once('@')?;
+/// The record that [`SOURCE_HEADER`] names, if it names one.
+pub(crate) fn source_of(header: &[u8]) -> Option<Source> {
+    let (partition, offset) = std::str::from_utf8(header).ok()?.rsplit_once('@')?;
     Some(Source { partition: partition.to_owned(), offset: offset.parse().ok()? })
 }

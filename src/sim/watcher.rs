@@ -14,7 +14,8 @@ use crate::client::Result;
 use crate::client::TopicPartition;
 use crate::recording::Acknowledged;
 use crate::recording::ClientRecorder;
-use crate::recording::source_in;
+use crate::recording::SOURCE_HEADER;
+use crate::recording::source_of;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -137,7 +138,8 @@ impl Interceptor for Watcher {
         if let Some(id) = &id {
             self.ledger.settle(Fate::Delivered, record.topic.as_str(), id);
         }
-        if let Some(source) = source_in(record.headers.iter()) {
+        let source = record.headers.iter().find(|header| header.key == SOURCE_HEADER);
+        if let Some(source) = source.and_then(|header| source_of(header.value.as_deref()?)) {
             // Whoever made it may have crashed before it learned that this was committed.
             self.ledger.copied(source);
         }
